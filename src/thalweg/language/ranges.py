@@ -1,0 +1,64 @@
+"""Ranges of hyper-parameters. They belong to names: lr >= 0, 0 <= beta < 1, eps >= 0; a decorator may give others."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+_NOTATION = re.compile(r"^\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*$")
+
+
+@dataclass(frozen=True)
+class Range:
+    """An interval of finite numbers, written as in mathematics: `[0, 1)` holds 0 and not 1."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    holds_low: bool = False
+    holds_high: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Range:
+        """Return the interval that a text such as `[0, 1)` or `(0, inf)` writes; raises ValueError otherwise."""
+        match = _NOTATION.match(text)
+        try:
+            if match is None:
+                raise ValueError
+            low, high = float(match[2]), float(match[3])
+        except ValueError:
+            msg = f"{text!r} is not an interval; write it as `[0, 1)` or `(0, inf)`"
+            raise ValueError(msg) from None
+        return cls(low, high, match[1] == "[", match[4] == "]")
+
+    def __contains__(self, x: float) -> bool:
+        above = x > self.low or (self.holds_low and x == self.low)
+        below = x < self.high or (self.holds_high and x == self.high)
+        return math.isfinite(x) and above and below
+
+    def condition(self, name: str) -> str:
+        """Return the range as a condition on a name, such as `0 <= beta1 < 1`."""
+        low = "" if math.isinf(self.low) else f"{self.low:g} {'<=' if self.holds_low else '<'} "
+        high = "" if math.isinf(self.high) else f" {'<=' if self.holds_high else '<'} {self.high:g}"
+        if not low and not high:
+            return f"{name} finite"
+        if low and not high:
+            return f"{name} {'>=' if self.holds_low else '>'} {self.low:g}"
+        return f"{low}{name}{high}"
+
+
+_NOT_NEGATIVE = Range.parse("[0, inf)")
+_FRACTION = Range.parse("[0, 1)")
+_BY_NAME = {
+    r"lr|eps\w*|weight_decay|lr_decay|initial_accumulator": _NOT_NEGATIVE,
+    r"beta\d*|momentum|decay_rate|dampening": _FRACTION,
+    r"d0": Range.parse("(0, inf)"),
+}
+
+
+def range_of(name: str) -> Range:
+    """Return the range that belongs to the name of a hyper-parameter; any finite number if it has none."""
+    for pattern, interval in _BY_NAME.items():
+        if re.fullmatch(pattern, name):
+            return interval
+    return Range()

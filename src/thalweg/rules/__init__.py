@@ -1,0 +1,44 @@
+"""The papers: every rule of thalweg by name. A family is imported when one of its names is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
+from thalweg.rule import Rule
+
+# name of a rule -> the family (module) that holds it; a test compares this with what the modules define
+FAMILIES = {
+    "sgd": "descent",
+    "momentum": "descent",
+    "nesterov": "descent",
+    "adagrad": "adaptive",
+    "rmsprop": "adaptive",
+    "adam": "adam",
+}
+
+
+class Registry(Mapping[str, Rule]):
+    """Rules by name, each in its default convention; `RULES["adam"].conventions["torch"]` is another form of it."""
+
+    def __getitem__(self, name: str) -> Rule:
+        if name not in FAMILIES:
+            raise KeyError(name)
+        found = vars(import_module(f"thalweg.rules.{FAMILIES[name]}"))[name]
+        assert isinstance(found, Rule)
+        return found.family.get(None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FAMILIES)
+
+    def __len__(self) -> int:
+        return len(FAMILIES)
+
+    def __contains__(self, name: object) -> bool:
+        return name in FAMILIES
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rules: {', '.join(self)}>"
+
+
+RULES = Registry()

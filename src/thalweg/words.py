@@ -1,0 +1,224 @@
+"""The words that rules are written in, as plain NumPy: this file is what they mean.
+
+Every word takes arrays (at least one dimension, float32 or float64, all of one dtype) and Python floats. Applied to arrays it
+returns an array of the same dtype; applied to floats alone it returns a float, so that a number never turns a float32 array
+into float64. A word is exact if IEEE 754 fixes its result (selections, `sqrt`, `abs`); `exp log tanh cbrt atan2 power` are
+inexact: another backend may differ by 4 units in the last place.
+
+Reductions convert each element to float64 and add in one fixed order, so that every backend and any number of threads gives
+the same bits: blocks of 4096 elements in logical C order; inside a block 16 lanes, lane k taking the elements k, k + 16, ...;
+the lanes are halved (lane k plus lane k + 8, then + 4, + 2, + 1); blocks are added from left to right.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Value = Any  # an array or a Python float; the language checks kinds before anything runs
+
+BLOCK = 4096
+LANES = 16
+
+__all__ = [
+    "abs", "amax", "atan2", "cbrt", "clip", "eigh", "exp", "log", "maximum", "mean", "minimum", "norm", "power", "qr", "rms",
+    "sign", "sqrt", "square", "sum", "tanh", "total", "transpose", "where",
+]  # fmt: skip
+
+
+@overload
+def sqrt(x: float) -> float: ...
+@overload
+def sqrt(x: Array) -> Array: ...
+def sqrt(x: Value) -> Value:
+    """Return the square root, correctly rounded. A negative number is an error; a negative element gives NaN."""
+    return np.sqrt(x) if isinstance(x, np.ndarray) else math.sqrt(x)
+
+
+def square(x: Value) -> Value:
+    """Return `x * x`; an array's `x**2` is this word."""
+    return x * x
+
+
+def abs(x: Value) -> Value:  # noqa: A001  (the field's name for it)
+    """Return the absolute value."""
+    return np.abs(x) if isinstance(x, np.ndarray) else math.fabs(x)
+
+
+def where(mask: Value, a: Value, b: Value) -> Value:
+    """Return a where the mask holds and b elsewhere. At least one of a and b is an array; the other may be a number."""
+    dtype = a.dtype if isinstance(a, np.ndarray) else b.dtype
+    return np.where(mask, np.asarray(a, dtype), np.asarray(b, dtype))
+
+
+def maximum(a: Value, b: Value) -> Value:
+    """Return `a if a > b or a != a else b`, element by element: the larger one, and NaN if either is NaN."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return where((a > b) | (a != a), a, b)  # noqa: PLR0124  (true for NaN only)
+    return a if a > b or math.isnan(a) else b
+
+
+def minimum(a: Value, b: Value) -> Value:
+    """Return `a if a < b or a != a else b`, element by element: the smaller one, and NaN if either is NaN."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return where((a < b) | (a != a), a, b)  # noqa: PLR0124  (true for NaN only)
+    return a if a < b or math.isnan(a) else b
+
+
+def clip(x: Value, low: Value, high: Value) -> Value:
+    """Return `minimum(maximum(x, low), high)`."""
+    return minimum(maximum(x, low), high)
+
+
+def sign(x: Value) -> Value:
+    """Return 1 where x > 0, -1 where x < 0, and x itself where it is zero or NaN."""
+    if isinstance(x, np.ndarray):
+        return where(x > 0, 1.0, where(x < 0, -1.0, x))
+    return 1.0 if x > 0 else -1.0 if x < 0 else x
+
+
+def exp(x: Value) -> Value:
+    """Return e to the power of x (inexact)."""
+    return np.exp(x) if isinstance(x, np.ndarray) else math.exp(x)
+
+
+def log(x: Value) -> Value:
+    """Return the natural logarithm (inexact)."""
+    return np.log(x) if isinstance(x, np.ndarray) else math.log(x)
+
+
+def tanh(x: Value) -> Value:
+    """Return the hyperbolic tangent (inexact)."""
+    return np.tanh(x) if isinstance(x, np.ndarray) else math.tanh(x)
+
+
+def cbrt(x: Value) -> Value:
+    """Return the cube root (inexact)."""
+    return np.cbrt(x) if isinstance(x, np.ndarray) else math.cbrt(x)
+
+
+def atan2(y: Value, x: Value) -> Value:
+    """Return the angle of the point (x, y) in radians (inexact)."""
+    if isinstance(x, np.ndarray) or isinstance(y, np.ndarray):
+        return np.arctan2(y, x)
+    return math.atan2(y, x)
+
+
+def power(x: Value, exponent: Value) -> Value:
+    """Return x to a power that is none of 2, 0.5 and -1 (inexact); those are `square(x)`, `sqrt(x)` and `1 / x`."""
+    if isinstance(x, np.ndarray) or isinstance(exponent, np.ndarray):
+        return np.power(x, exponent)
+    result = x**exponent
+    if isinstance(result, complex):
+        msg = f"{x!r} to the power {exponent!r} is complex"
+        raise ValueError(msg)  # noqa: TRY004  (a value out of range, like math.sqrt(-1))
+    return result
+
+
+# Reductions ---------------------------------------------------------------------------------------------------------------
+
+
+def _blocks(x: Array, fill: float) -> Array:
+    """Return x (axis 0 is the sequence) as float64 of shape (blocks, steps, LANES, ...), padded with `fill`."""
+    length = x.shape[0]
+    blocks = -(-length // BLOCK)
+    padded = np.full((blocks * BLOCK, *x.shape[1:]), fill, np.float64)
+    padded[:length] = x
+    return padded.reshape(blocks, BLOCK // LANES, LANES, *x.shape[1:])
+
+
+def _fold(lanes: Array, join: Any) -> Array:
+    """Join 16 lanes (axis 1) by halving, and then the blocks (axis 0) from left to right."""
+    width = LANES
+    while width > 1:
+        width //= 2
+        lanes = join(lanes[:, :width], lanes[:, width : 2 * width])
+    out = lanes[0, 0]
+    for block in range(1, lanes.shape[0]):
+        out = join(out, lanes[block, 0])
+    return out
+
+
+def _add(x: Array) -> Array:
+    """Return the sum over axis 0, in the fixed order."""
+    if x.shape[0] == 0:
+        return np.zeros(x.shape[1:])
+    steps = _blocks(x, 0.0)
+    lanes = np.zeros((steps.shape[0], *steps.shape[2:]))
+    for step in range(min(steps.shape[1], -(-x.shape[0] // LANES))):
+        lanes = lanes + steps[:, step]
+    return _fold(lanes, np.add)
+
+
+def _largest(x: Array) -> Array:
+    """Return the largest element over axis 0, in the fixed order; NaN if there is one, -inf if there is no element."""
+    if x.shape[0] == 0:
+        return np.full(x.shape[1:], -np.inf)
+    steps = _blocks(x, -np.inf)
+    lanes = steps[:, 0]
+    for step in range(1, min(steps.shape[1], -(-x.shape[0] // LANES))):
+        lanes = maximum(lanes, steps[:, step])
+    return _fold(lanes, maximum)
+
+
+def _reduce(x: Array, axis: int | None, reduction: Any) -> Value:
+    """Apply a reduction along all elements (a float) or along one of the last two axes (kept, with length 1)."""
+    with np.errstate(all="ignore"):
+        if axis is None:
+            return float(reduction(x.reshape(-1).astype(np.float64)))
+        front = np.moveaxis(x, axis, 0).astype(np.float64)
+        return np.expand_dims(reduction(front), axis).astype(x.dtype)
+
+
+def sum(x: Array, axis: int | None = None) -> Value:  # noqa: A001  (the field's name for it)
+    """Return the sum of all elements as a number, or over `axis` (-1: one a row, -2: one a column) as an array that keeps it."""
+    return _reduce(x, axis, _add)
+
+
+def mean(x: Array, axis: int | None = None) -> Value:
+    """Return the mean of all elements, or along an axis that is kept."""
+    return _reduce(x, axis, lambda y: _add(y) / np.float64(y.shape[0]))
+
+
+def norm(x: Array, axis: int | None = None) -> Value:
+    """Return the Euclidean norm, or along an axis that is kept; elements are squared in float64."""
+    return _reduce(x, axis, lambda y: np.sqrt(_add(y * y)))
+
+
+def rms(x: Array, axis: int | None = None) -> Value:
+    """Return the root of the mean square, or along an axis that is kept; elements are squared in float64."""
+    return _reduce(x, axis, lambda y: np.sqrt(_add(y * y) / np.float64(y.shape[0])))
+
+
+def amax(x: Array, axis: int | None = None) -> Value:
+    """Return the largest element, or along an axis that is kept; NaN if there is one."""
+    return _reduce(x, axis, _largest)
+
+
+def total(x: float) -> float:
+    """Return the sum of a number over all tensors of the model, in the order of their names; for one tensor, the number."""
+    return x
+
+
+# Matrices: a rule that uses one of these, or `@`, runs as NumPy with BLAS and LAPACK ---------------------------------------
+
+
+def transpose(x: Array) -> Array:
+    """Return x with its last two axes exchanged; written `x.T`."""
+    return np.swapaxes(x, -1, -2)
+
+
+def qr(x: Array) -> tuple[Array, Array]:
+    """Return Q and R with x = Q @ R, Q with orthonormal columns."""
+    q, r = np.linalg.qr(x)
+    return q, r
+
+
+def eigh(x: Array) -> tuple[Array, Array]:
+    """Return the eigenvalues of a symmetric matrix, ascending, and its eigenvectors as columns."""
+    values, vectors = np.linalg.eigh(x)
+    return values, vectors
