@@ -1,81 +1,91 @@
-"""What a rule is: one text with its slots, defaults, ranges, conventions and facts; and the decorators `@rule` and `@term`."""
+"""What a rule is: one text with its slots, defaults, ranges, conventions and facts; and `@rule` and `@term`."""
 
 from __future__ import annotations
 
 import hashlib
-import sys
+import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from types import MappingProxyType
-from typing import Any, overload
+from typing import Any, NoReturn, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
+from thalweg.language import nodes as n
 from thalweg.language.errors import RuleError
 from thalweg.language.facts import Facts, facts_of
 from thalweg.language.flatten import Flat, flatten
 from thalweg.language.hoist import Hoisted, hoist
 from thalweg.language.meaning import Meaning
-from thalweg.language.parse import Text, parse
-from thalweg.language.ranges import Range, range_of
-from thalweg.language.source import canonical, read
+from thalweg.language.parse import parse
+from thalweg.language.ranges import Range, is_finite, range_of
+from thalweg.language.signature import STEP_NUMBERS
+from thalweg.language.source import read, scope_of_caller
 from thalweg.language.state import Slot
-from thalweg.language.terms import Term, terms_of
+from thalweg.language.terms import Term, canonical
 from thalweg.language.usage import check_usage
 
 Function = Callable[..., Any]
-STEP_NUMBERS = (
-    "t",
-    "value",
-)  # keyword arguments that are no hyper-parameters: the step count, and the loss of the step
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a decorator says about a text, see `rule`; `defaults` are those that differ from the text's own."""
+
+    convention: str
+    source: str
+    state: Mapping[str, Slot]
+    ranges: Mapping[str, str]
+    vectors: Rule | None
+    defaults: Mapping[str, float]
 
 
 class Rule:
-    """An update rule in one convention: one text, and everything that is derived from it.
+    """An update rule in one convention: one text, and everything that is derived from it. It never changes.
 
-    name: `adam`. title: the name of its class, `Adam`. convention_name: whose form this is (`book`, `paper`, `torch` ...).
-    source: paper, section, equation. slots: name -> Slot, in the order of the text. defaults: hyper-parameter -> float, or None
-    where a value has to be given. ranges: hyper-parameter -> Range. vectors: the rule for tensors of fewer than two axes, or None.
+    name: `adam`. title: the name of its class, `Adam`. convention_name: whose form this is (`book`, `paper`, `torch`).
+    source: paper, section, equation. slots: name -> Slot, in the order of the text. defaults: hyper-parameter -> float,
+    or None where a value has to be given. ranges: hyper-parameter -> Range. vectors: the rule for parameters of fewer
+    than two axes, or None. flat: the text as a straight line.
     """
 
-    def __init__(
-        self,
-        text: Text,
-        *,
-        family: Family,
-        convention: str,
-        source: str,
-        state: Mapping[str, Slot],
-        ranges: Mapping[str, str],
-        vectors: Rule | None,
-        defaults: Mapping[str, float],
-    ) -> None:
+    def __init__(self, text: n.Text, family: Family, declared: Declaration) -> None:
         self.text = text
         self.family = family
+        self.declared = declared
         self.name, self.title = family.name, family.title
-        self.convention_name = convention
-        self.source = source
-        self.vectors = vectors
-        self.slots: Mapping[str, Slot] = MappingProxyType(_slots(text, state))
-        own = {k: v for k, v in text.signature.numbers.items() if k not in STEP_NUMBERS}
-        unknown = sorted((set(ranges) | set(defaults)) - set(own))
-        if unknown:
-            raise text.source.error(
-                text.source.first_line,
-                f"`{unknown[0]}` is no hyper-parameter of this text; it has {', '.join(own) or 'none'}",
-            )
-        self.defaults: Mapping[str, float | None] = MappingProxyType(own | {k: float(v) for k, v in defaults.items()})
-        self.ranges: Mapping[str, Range] = MappingProxyType(
-            {k: Range.parse(ranges[k]) if k in ranges else range_of(k) for k in own}
-        )
+        self.convention_name, self.source, self.vectors = declared.convention, declared.source, declared.vectors
+        self.slots: Mapping[str, Slot] = MappingProxyType(self._slots())
+        self.defaults: Mapping[str, float | None] = MappingProxyType(self._defaults())
+        self.ranges: Mapping[str, Range] = MappingProxyType(self._ranges())
         self.flat: Flat = flatten(text, self.slots)
-        check_usage(text, self.flat, self.slots, self.defaults, self.ranges, vectors)
+        check_usage(text, self.flat, self.slots, self.defaults, self.ranges)
+        self._check_vectors()
 
     def __repr__(self) -> str:
         return f"<rule {self.name}[{self.convention_name}]: {', '.join(self.slots) or 'no state'}>"
 
+    def __copy__(self) -> Rule:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Rule:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _found_again, (self.text.source.scope.get("__name__"), self.name, self.convention_name)
+        found_by = str(self.text.source.scope.get("__name__")), self.name, self.convention_name
+        try:
+            found = _held_by(*found_by)
+        except (ImportError, RuleError):
+            found = None
+        if found is not self:
+            raise pickle.PicklingError(
+                f"{self!r} is pickled by name, and {found_by[0]} does not hold it; define the rule at the top level of "
+                f"a module that can be imported"
+            )
+        return _held_by, found_by
 
     @property
     def conventions(self) -> Mapping[str, Rule]:
@@ -84,12 +94,13 @@ class Rule:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hex, of what the rule computes: its text, terms and slots; not its layout, comments or defaults."""
-        parts = [
-            canonical(self.text.source.tree),
-            *sorted(t.canonical for t in terms_of(self.text)),
-            repr(dict(self.slots)),
-        ]
+        """SHA-256, in hex, of what the rule computes: its text with its terms, its slots, and its rule for vectors.
+
+        Layout, comments, defaults, ranges, sources and the name of the rule do not change it; other names of slots,
+        hyper-parameters and values do.
+        """
+        slots = (f"{name}: {s.shape} {'w' if s.copies else s.start}" for name, s in self.slots.items())
+        parts = [canonical(self.text), *slots, self.vectors.digest if self.vectors else ""]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @cached_property
@@ -110,24 +121,30 @@ class Rule:
     def function(self, w: Any, g: Any, *state: Any, **numbers: float) -> tuple[Any, ...]:
         """Return (new w, new state ...) of one tensor by the meaning of the rule; nothing that is passed in is changed.
 
-        w, g and the slots, in the order of the text: arrays of one shape and dtype, float32 or float64; slots that are numbers are
-        floats. numbers: t (default 1) and hyper-parameters (defaults apply). Raises NumberError if a number cannot be computed.
+        w: array of float32 or float64. g: array of the same shape and dtype. state: the slots in the order of the text,
+        arrays of w's dtype (see `Slot` for shapes), or floats where a slot is a number. numbers: t (default 1), `value`
+        if the rule takes it, and hyper-parameters (default: the rule's).
+        Raises TypeError or ValueError for arguments that do not fit, NumberError if a number cannot be computed.
         """
-        slots = list(self.slots.values())
-        if len(state) != len(slots):
-            msg = f"{self.name} has {len(slots)} slots ({', '.join(self.slots) or 'none'}), and {len(state)} were given"
-            raise TypeError(msg)
-        wanted = self.text.signature.numbers
-        known = {**self.defaults, "t": 1, **numbers}
-        odd = [k for k in numbers if k not in wanted and k != "t"] + [k for k in wanted if known.get(k) is None]
-        if odd:
-            msg = f"{self.name} takes the numbers {', '.join(wanted)}; `{odd[0]}` is {'unknown' if odd[0] in numbers else 'missing'}"
-            raise TypeError(msg)
-        w = np.asarray(w)
-        arrays = [w, np.asarray(g), *(s if d.is_number else np.asarray(s) for s, d in zip(state, slots, strict=True))]
-        lifted = [np.atleast_1d(a) if isinstance(a, np.ndarray) else float(a) for a in arrays]
-        results = self.meaning(lifted, {k: known[k] for k in wanted})
-        return tuple(r.reshape(w.shape) if isinstance(r, np.ndarray) and w.ndim == 0 else r for r in results)
+        if len(state) != len(self.slots):
+            raise TypeError(f"{self.name} has the slots ({', '.join(self.slots)}), and {len(state)} were given")
+        array = np.asarray(w)
+        if array.dtype not in (np.float32, np.float64):
+            raise TypeError(f"w is an array of float32 or float64; this is of type {array.dtype}")
+        if self.facts.axes and array.ndim < 2:
+            raise ValueError(
+                f"{self.name} has numbers for rows and columns and needs two axes; w has shape {array.shape}"
+            )
+        arrays: list[Any] = [array, _fitting("g", g, array.shape, array.dtype)]
+        for (name, slot), given in zip(self.slots.items(), state, strict=True):
+            shape = slot.shape_for(array.shape)
+            arrays.append(float(given) if shape is None else _fitting(name, given, shape, array.dtype))
+        lifted = [np.atleast_1d(a) if isinstance(a, np.ndarray) else a for a in arrays]
+        results = self.meaning(lifted, self._numbers(numbers))
+        return tuple(
+            new.reshape(old.shape) if isinstance(old, np.ndarray) else new
+            for old, new in zip([arrays[0], *arrays[2:]], results, strict=True)
+        )
 
     def convention(
         self,
@@ -139,34 +156,90 @@ class Rule:
     ) -> Callable[[Function | str], Rule]:
         """Return a decorator that adds a text of its own under this rule's name: another convention.
 
-        name: whose form it is (`book`, `paper`, `torch` ...). source, state, ranges: as for `rule`.
-        Raises RuleError if the convention is there already.
+        name: whose form it is (`book`, `paper`, `torch` ...). source, state, ranges: as for `rule`; the source is this
+        rule's where none is given. Raises RuleError if the rule has this convention already.
         """
-        scope = sys._getframe(1).f_globals
+        if not isinstance(name, str):
+            raise RuleError(f'a convention has a name: @{self.name}.convention("paper"), and {name!r} was given')
+        scope = scope_of_caller()
 
         def add(function: Function | str) -> Rule:
-            return self.family.add(
-                name,
-                parse(read(function, scope)),
-                source=source or self.source,
-                state=state,
-                ranges=ranges,
-                vectors=self.vectors,
-            )
+            declared = Declaration(name, source or self.source, state or {}, ranges or {}, self.vectors, {})
+            return self.family.add(parse(read(function, scope)), declared)
 
         return add
 
-    def also(self, name: str, *, source: str = "", **defaults: float) -> Rule:
-        """Add a convention that is this very text with other defaults, and return it."""
-        return self.family.add(
-            name,
-            self.text,
-            source=source or self.source,
-            state=dict(self.slots),
-            ranges={},
-            vectors=self.vectors,
-            defaults={**{k: v for k, v in self.defaults.items() if v is not None}, **defaults},
-        )
+    def also(self, name: str, /, *, source: str = "", **defaults: float) -> Rule:
+        """Add a convention that is this very text with other defaults, and return it.
+
+        name, source: as for `convention`. Raises RuleError if the rule has this convention already, or if a default is
+        none of this text.
+        """
+        merged = {**self.declared.defaults, **defaults}
+        declared = replace(self.declared, convention=name, source=source or self.source, defaults=merged)
+        return self.family.add(self.text, declared)
+
+    # Checks -----------------------------------------------------------------------------------------------------------
+
+    def _fail(self, problem: str) -> NoReturn:
+        raise self.text.source.error(self.text.source.def_line, problem)
+
+    def _slots(self) -> dict[str, Slot]:
+        names, state = self.text.signature.arrays[2:], self.declared.state
+        for name, slot in state.items():
+            if name not in names:
+                self._fail(
+                    f"`state=` names `{name}`, which is no slot of the text; it has: {', '.join(names) or 'none'}"
+                )
+            if not isinstance(slot, Slot):
+                kinds = 'full(start), copy("w"), number(start), shared(start), rows() or columns()'
+                self._fail(f"`state=` gives {slot!r} for `{name}`; use {kinds}")
+        return {name: state.get(name, Slot()) for name in names}
+
+    def _own(self) -> dict[str, float | None]:
+        return {name: x for name, x in self.text.signature.numbers.items() if name not in STEP_NUMBERS}
+
+    def _defaults(self) -> dict[str, float | None]:
+        own = self._own()
+        for name, x in self.declared.defaults.items():
+            if name not in own:
+                self._fail(f"`{name}` is no hyper-parameter of this text; it has: {', '.join(own) or 'none'}")
+            if not is_finite(x):
+                self._fail(f"the default of `{name}` is a finite number, not {x!r}")
+        return own | {name: float(x) for name, x in self.declared.defaults.items()}
+
+    def _ranges(self) -> dict[str, Range]:
+        own, given = self._own(), self.declared.ranges
+        for name in given:
+            if name not in own:
+                self._fail(
+                    f"`ranges=` names `{name}`, no hyper-parameter of this text; it has: {', '.join(own) or 'none'}"
+                )
+        try:
+            return {name: Range.parse(given[name]) if name in given else range_of(name) for name in own}
+        except ValueError as error:
+            self._fail(f"`ranges=`: {error}")
+
+    def _check_vectors(self) -> None:
+        if self.vectors is None:
+            return
+        if not isinstance(self.vectors, Rule):
+            self._fail(f"`vectors=` is the rule for parameters of fewer than two axes, not {self.vectors!r}")
+        for one in (self, self.vectors):
+            if one.facts.coupled:
+                self._fail(f"`vectors=`: `{one.name}` has a total or a shared slot, so all parameters follow one text")
+        if self.vectors.facts.axes or self.vectors.facts.matrix or self.vectors.vectors:
+            self._fail(f"`vectors=`: `{self.vectors.name}` is itself a rule for matrices")
+
+    def _numbers(self, given: Mapping[str, float]) -> dict[str, float]:
+        wanted = self.text.signature.numbers
+        known = {"t": 1, **self.defaults, **given}
+        unknown = [name for name in given if name not in wanted and name != "t"]
+        missing = [name for name in wanted if known.get(name) is None]
+        if unknown or missing:
+            problem = f"`{unknown[0]}` is none of them" if unknown else f"`{missing[0]}` is missing"
+            raise TypeError(f"{self.name} takes the numbers {', '.join(wanted) or '(none)'}; {problem}")
+        return {name: x for name in wanted if (x := known[name]) is not None}
 
 
 class Family:
@@ -176,32 +249,23 @@ class Family:
         self.name, self.title, self.default = name, title, default
         self.conventions: dict[str, Rule] = {}
 
-    def add(
-        self,
-        convention: str,
-        text: Text,
-        *,
-        source: str,
-        state: Mapping[str, Slot] | None,
-        ranges: Mapping[str, str] | None,
-        vectors: Rule | None,
-        defaults: Mapping[str, float] | None = None,
-    ) -> Rule:
-        """Make a Rule of a text and keep it under the name of its convention."""
-        if convention in self.conventions:
-            raise text.source.error(text.source.first_line, f"{self.name} has a convention {convention!r} already")
-        rule = Rule(
-            text, family=self, convention=convention, source=source, state=state or {}, ranges=ranges or {}, vectors=vectors, defaults=defaults or {}
-        )  # fmt: skip
-        self.conventions[convention] = rule
+    def add(self, text: n.Text, declared: Declaration) -> Rule:
+        """Make a Rule of a text, and keep it under the name of its convention."""
+        if declared.convention in self.conventions:
+            have = ", ".join(self.conventions)
+            problem = (
+                f"{self.name} has a convention {declared.convention!r} already; it has: {have}. Choose another name"
+            )
+            raise text.source.error(text.source.def_line, problem)
+        rule = Rule(text, self, declared)
+        self.conventions[declared.convention] = rule
         return rule
 
     def get(self, convention: str | None) -> Rule:
         """Return the form in a convention (None: the default one); raises ValueError that lists those there are."""
         name = self.default if convention is None else convention
         if name not in self.conventions:
-            msg = f"{self.title} has no convention {convention!r}; it has: {', '.join(self.conventions)}"
-            raise ValueError(msg)
+            raise ValueError(f"{self.title} has no convention {name!r}; it has: {', '.join(self.conventions)}")
         return self.conventions[name]
 
 
@@ -243,58 +307,49 @@ def rule(
     convention: str = "paper",
     default: str | None = None,
 ) -> Rule | Callable[[Function | str], Rule]:
-    """Make a rule of a plain function `def name(w, g, <slots>, *, t, <hyper-parameters with defaults>)`, or of its text.
+    """Make a rule of a function `def name(w, g, <slots>, *, t, <hyper-parameters with defaults>)`, or of its text.
 
-    Use it as `@rule`, as `@rule(source=..., state=...)`, or as `rule('''def ...''')` where Python keeps no source.
+    Use it as `@rule`, as `@rule(source=..., state=...)`, or as `rule('''def ...''')` where Python keeps no source; such
+    a text may use the words of `thalweg.words` without importing them.
 
-    source: paper, section, equation. state: slot -> `full(start)`, `copy("w")`, `number(start)`, `shared(start)`, `rows()`,
-    `columns()`; a slot that is not named is an array that starts at zero. ranges: hyper-parameter -> interval such as "[0, 1)";
-    by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite. title: the name of its class. vectors: for a rule of matrices,
-    the rule for tensors with fewer than two axes. convention: whose form this text is. default: the convention used where none is
-    asked for (this one, if not given). Raises RuleError with the line of what the language does not understand.
+    source: paper, section, equation. state: slot -> `full(start)`, `copy("w")`, `number(start)`, `shared(start)`,
+    `rows()`, `columns()`; a slot that is not named is an array that starts at zero. ranges: hyper-parameter -> interval
+    such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite. title: the name of its class. vectors:
+    for a rule of matrices, the rule for parameters with fewer than two axes. convention: whose form this text is.
+    default: the convention used where none is asked for (this one, if not given).
+    Raises RuleError with the line of what the language does not understand.
     """
-    scope = sys._getframe(1).f_globals
+    scope = scope_of_caller()
 
     def make(function: Function | str) -> Rule:
         parsed = parse(read(function, scope))
         name = parsed.source.tree.name
         family = Family(name, title or "".join(part.capitalize() for part in name.split("_")), default or convention)
-        return family.add(convention, parsed, source=source, state=state, ranges=ranges, vectors=vectors)
+        return family.add(parsed, Declaration(convention, source, state or {}, ranges or {}, vectors, {}))
 
     return make if text is None else make(text)
 
 
 def term(function: Function | str) -> Term:
-    """Make a term of a plain function: lines that many rules share, inlined where a rule calls it. All arguments are positional."""
-    text = parse(read(function, sys._getframe(1).f_globals), needs_gradient=False)
-    if text.signature.numbers:
-        raise text.source.error(text.source.first_line, "a term takes its arguments by position; leave out the `*`")
-    return Term(text, None if isinstance(function, str) else function)
+    """Make a term of a plain function, or of its text: lines that many rules share, inlined where a rule calls it.
+
+    All arguments are positional, arrays and numbers alike. Raises RuleError as `rule` does.
+    """
+    return Term(parse(read(function, scope_of_caller()), is_term=True))
 
 
-def _slots(text: Text, state: Mapping[str, Slot]) -> dict[str, Slot]:
-    names = text.signature.arrays[2:]
-    for name, slot in state.items():
-        if name not in names:
-            raise text.source.error(
-                text.source.first_line,
-                f"`state=` names `{name}`, which is no slot of the text; it has {', '.join(names) or 'none'}",
-            )
-        if not isinstance(slot, Slot):
-            problem = f'`state=` gives {slot!r} for `{name}`; use full(start), copy("w"), number(start), shared(start), rows() or columns()'
-            raise text.source.error(text.source.first_line, problem)
-    return {name: state.get(name, Slot()) for name in names}
+def _fitting(name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    array = np.asarray(given)
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(
+            f"{name} is {array.dtype} of shape {array.shape}; with this w it has to be {dtype} of shape {shape}"
+        )
+    return array
 
 
-def _found_again(module: str | None, name: str, convention: str) -> Rule:
-    """Return a rule that was pickled by name: one of thalweg's own, or one that its module holds."""
-    from thalweg.rules import RULES
-
-    if name in RULES and convention in RULES[name].conventions:
-        return RULES[name].conventions[convention]
-    held = vars(sys.modules[module]).values() if module in sys.modules else ()
-    for obj in held:
-        if isinstance(obj, Rule) and (obj.name, obj.convention_name) == (name, convention):
-            return obj
-    msg = f"the rule {name}[{convention}] is not in {module}: define it there before unpickling"
-    raise RuleError(msg)
+def _held_by(module: str, name: str, convention: str) -> Rule:
+    """Return a rule by the module that holds it: how rules are pickled."""
+    for obj in vars(import_module(module)).values():
+        if isinstance(obj, Rule) and obj.name == name and convention in obj.conventions:
+            return obj.conventions[convention]
+    raise RuleError(f"the rule {name}[{convention}] is not in {module}; define it there before unpickling")

@@ -1,19 +1,21 @@
 """The words that rules are written in, as plain NumPy: this file is what they mean.
 
-Every word takes arrays (at least one dimension, float32 or float64, all of one dtype) and Python floats. Applied to arrays it
-returns an array of the same dtype; applied to floats alone it returns a float, so that a number never turns a float32 array
-into float64. A word is exact if IEEE 754 fixes its result (selections, `sqrt`, `abs`); `exp log tanh cbrt atan2 power` are
-inexact: another backend may differ by 4 units in the last place.
+Every word takes arrays (at least one dimension, float32 or float64, all of one dtype) and Python floats. Applied to
+arrays it returns an array of the same dtype; applied to floats alone it returns a float, so that a number never turns a
+float32 array into float64. A word is exact if IEEE 754 fixes its result (selections, `sqrt`, `abs`); `exp log tanh cbrt
+atan2 power` are inexact: another backend may differ by 4 units in the last place.
 
-Reductions convert each element to float64 and add in one fixed order, so that every backend and any number of threads gives
-the same bits: blocks of 4096 elements in logical C order; inside a block 16 lanes, lane k taking the elements k, k + 16, ...;
-the lanes are halved (lane k plus lane k + 8, then + 4, + 2, + 1); blocks are added from left to right.
+Reductions convert each element to float64 and add in one fixed order, so that every backend and any number of threads
+gives the same bits: blocks of 4096 elements in logical C order; inside a block 16 lanes that start at zero, lane k
+taking the elements k, k + 16, ...; the lanes are halved (lane k plus lane k + 8, then + 4, + 2, + 1); blocks are added
+from left to right.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, overload
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,18 +27,25 @@ BLOCK = 4096
 LANES = 16
 
 __all__ = [
-    "abs", "amax", "atan2", "cbrt", "clip", "eigh", "exp", "log", "maximum", "mean", "minimum", "norm", "power", "qr", "rms",
-    "sign", "sqrt", "square", "sum", "tanh", "total", "transpose", "where",
+    "abs", "amax", "atan2", "cbrt", "clip", "eigh", "exp", "log", "maximum", "mean", "minimum", "norm", "power", "qr",
+    "rms", "sign", "sqrt", "square", "sum", "tanh", "total", "transpose", "where",
 ]  # fmt: skip
 
 
-@overload
-def sqrt(x: float) -> float: ...
-@overload
-def sqrt(x: Array) -> Array: ...
+def _number(word: str, function: Callable[..., float], *numbers: float) -> float:
+    """Return a function of numbers; raises ValueError or OverflowError that names the word and the numbers."""
+    shown = f"{word}({', '.join(map(repr, numbers))})"
+    try:
+        return function(*numbers)
+    except ValueError:
+        raise ValueError(f"{shown} is no real number") from None
+    except OverflowError:
+        raise OverflowError(f"{shown} is too large for a float") from None
+
+
 def sqrt(x: Value) -> Value:
     """Return the square root, correctly rounded. A negative number is an error; a negative element gives NaN."""
-    return np.sqrt(x) if isinstance(x, np.ndarray) else math.sqrt(x)
+    return np.sqrt(x) if isinstance(x, np.ndarray) else _number("sqrt", math.sqrt, x)
 
 
 def square(x: Value) -> Value:
@@ -83,12 +92,12 @@ def sign(x: Value) -> Value:
 
 def exp(x: Value) -> Value:
     """Return e to the power of x (inexact)."""
-    return np.exp(x) if isinstance(x, np.ndarray) else math.exp(x)
+    return np.exp(x) if isinstance(x, np.ndarray) else _number("exp", math.exp, x)
 
 
 def log(x: Value) -> Value:
     """Return the natural logarithm (inexact)."""
-    return np.log(x) if isinstance(x, np.ndarray) else math.log(x)
+    return np.log(x) if isinstance(x, np.ndarray) else _number("log", math.log, x)
 
 
 def tanh(x: Value) -> Value:
@@ -109,17 +118,28 @@ def atan2(y: Value, x: Value) -> Value:
 
 
 def power(x: Value, exponent: Value) -> Value:
-    """Return x to a power that is none of 2, 0.5 and -1 (inexact); those are `square(x)`, `sqrt(x)` and `1 / x`."""
-    if isinstance(x, np.ndarray) or isinstance(exponent, np.ndarray):
-        return np.power(x, exponent)
-    result = x**exponent
+    """Return `x**exponent`. The powers 2, 0.5 and -1 of an array are `x * x`, `sqrt(x)`, `1 / x`; others are inexact.
+
+    A number that would be complex is an error.
+    """
+    if not isinstance(x, np.ndarray) and not isinstance(exponent, np.ndarray):
+        return _number("power", _real_power, x, exponent)
+    if isinstance(exponent, float) and exponent in _EXACT_POWERS:
+        return _EXACT_POWERS[exponent](x)
+    return np.power(x, exponent)
+
+
+_EXACT_POWERS: dict[float, Callable[[Array], Array]] = {2.0: square, 0.5: sqrt, -1.0: lambda x: 1.0 / x}
+
+
+def _real_power(x: float, exponent: float) -> float:
+    result: float | complex = x**exponent
     if isinstance(result, complex):
-        msg = f"{x!r} to the power {exponent!r} is complex"
-        raise ValueError(msg)  # noqa: TRY004  (a value out of range, like math.sqrt(-1))
+        raise ValueError  # noqa: TRY004  (a number out of range, as for the root of -1)
     return result
 
 
-# Reductions ---------------------------------------------------------------------------------------------------------------
+# Reductions -----------------------------------------------------------------------------------------------------------
 
 
 def _blocks(x: Array, fill: float) -> Array:
@@ -131,13 +151,13 @@ def _blocks(x: Array, fill: float) -> Array:
     return padded.reshape(blocks, BLOCK // LANES, LANES, *x.shape[1:])
 
 
-def _fold(lanes: Array, join: Any) -> Array:
+def _fold(lanes: Array, join: Callable[[Array, Array], Array]) -> Array:
     """Join 16 lanes (axis 1) by halving, and then the blocks (axis 0) from left to right."""
     width = LANES
     while width > 1:
         width //= 2
         lanes = join(lanes[:, :width], lanes[:, width : 2 * width])
-    out = lanes[0, 0]
+    out: Array = lanes[0, 0]
     for block in range(1, lanes.shape[0]):
         out = join(out, lanes[block, 0])
     return out
@@ -165,7 +185,7 @@ def _largest(x: Array) -> Array:
     return _fold(lanes, maximum)
 
 
-def _reduce(x: Array, axis: int | None, reduction: Any) -> Value:
+def _reduce(x: Array, axis: int | None, reduction: Callable[[Array], Array]) -> Value:
     """Apply a reduction along all elements (a float) or along one of the last two axes (kept, with length 1)."""
     with np.errstate(all="ignore"):
         if axis is None:
@@ -175,7 +195,7 @@ def _reduce(x: Array, axis: int | None, reduction: Any) -> Value:
 
 
 def sum(x: Array, axis: int | None = None) -> Value:  # noqa: A001  (the field's name for it)
-    """Return the sum of all elements as a number, or over `axis` (-1: one a row, -2: one a column) as an array that keeps it."""
+    """Return the sum, a number; along `axis` (-1: one sum a row, -2: one a column) an array that keeps the axis."""
     return _reduce(x, axis, _add)
 
 
@@ -200,11 +220,11 @@ def amax(x: Array, axis: int | None = None) -> Value:
 
 
 def total(x: float) -> float:
-    """Return the sum of a number over all tensors of the model, in the order of their names; for one tensor, the number."""
+    """Return the sum of a number over all tensors of the model, in the order of names; for one tensor, the number."""
     return x
 
 
-# Matrices: a rule that uses one of these, or `@`, runs as NumPy with BLAS and LAPACK ---------------------------------------
+# Matrices: a rule that uses one of these, or `@`, runs as NumPy with BLAS and LAPACK ----------------------------------
 
 
 def transpose(x: Array) -> Array:

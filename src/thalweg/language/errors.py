@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class RuleError(ValueError):
-    """The text of a rule is not in the language; the message gives the line, what was read and what to write instead."""
+    """The text of a rule is not in the language; the message gives line, what was read and what to write instead."""
 
 
 class NumberError(ArithmeticError):
-    """A number of a rule cannot be computed: it is complex, or Python raised; the message gives rule, line, t and values."""
+    """A number of a rule does not exist: it would be complex, or Python raised; the message gives t and values."""

@@ -1,47 +1,51 @@
 """From nested statements to a straight line: each name is assigned once, each value has a kind, reductions stand alone.
 
-This is where kinds are inferred and checked. `if` becomes a guard on each of its lines and a choice behind it, so that every
-backend sees one list of steps. The list is what the rule means: `thalweg.language.meaning` writes it out as NumPy.
+This is where kinds are inferred and checked. `if` becomes a guard on each of its lines and a choice behind it, so that
+every backend sees one list of steps. The list is what the rule means: `thalweg.language.meaning` writes it as NumPy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
 
 from thalweg.language import nodes as n
+from thalweg.language.errors import RuleError
 from thalweg.language.kinds import ARRAY, MODEL, STEP, TENSOR, Kind, kind_of_slot
-from thalweg.language.parse import Text
 from thalweg.language.state import Slot
 from thalweg.language.terms import inline
 from thalweg.language.vocabulary import WORDS
 
-_OF_NUMBERS = {"sqrt", "square", "abs", "sign", "maximum", "minimum", "clip"}
+Guard = tuple[tuple[str, bool], ...]
+"""Conditions, from the outermost `if` to the innermost: the name of a truth value, and what it has to be."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """`names = expr`, evaluated only where every guard (name, wanted truth) holds.
+    """`names = expr`, evaluated only where every condition of the guard holds.
 
-    A reduction or `total` stands alone on the right side: `expr` is then a Call of that word.
+    A reduction, `total`, `qr` or `eigh` stands alone on the right side: `expr` is then a Call of that word.
     """
 
     names: tuple[str, ...]
     expr: n.Expr
     kind: Kind
-    guard: tuple[tuple[str, bool], ...]
+    guard: Guard
     line: int
 
     @property
     def word(self) -> str | None:
-        """The reduction, `total` or matrix word that stands alone on the right side, or None for an elementwise step."""
+        """The word that stands alone on the right side, or None for a step of elements or numbers."""
         return self.expr.word if isinstance(self.expr, n.Call) and WORDS[self.expr.word].kind != "elementwise" else None
 
 
 @dataclass(frozen=True)
 class Flat:
-    """A rule as a straight line: steps, the kind of every name, and which name holds the new value of w and of each slot."""
+    """A rule as a straight line.
+
+    kinds: of every name. outputs: parameter and slots -> the name that holds the new value. exact: arrays meet exact
+    words only. has_matrix_words: runs as NumPy.
+    """
 
     steps: tuple[Step, ...]
     kinds: Mapping[str, Kind]
@@ -50,53 +54,66 @@ class Flat:
     has_matrix_words: bool
 
 
-def flatten(text: Text, slots: Mapping[str, Slot]) -> Flat:
+def flatten(text: n.Text, slots: Mapping[str, Slot]) -> Flat:
     """Return the straight line of a parsed rule; raises RuleError where kinds do not fit."""
     return _Flattener(text, slots).run()
 
 
+_INSTEAD = {
+    "array": "one number a tensor, row or column is declared by `state=`: `number()`, `rows()` or `columns()`",
+    "number": "`sum`, `mean`, `norm`, `rms` and `amax` make a number of an array",
+    "shared": "`total(...)` makes a number of the model of a number of each tensor",
+    "rows": "`mean(x, axis=-1)` and its like give one number a row",
+    "columns": "`mean(x, axis=-2)` and its like give one number a column",
+}
+
+
 class _Flattener:
-    def __init__(self, text: Text, slots: Mapping[str, Slot]) -> None:
+    def __init__(self, text: n.Text, slots: Mapping[str, Slot]) -> None:
         self.text = text
         self.slots = slots
         self.steps: list[Step] = []
         self.kinds: dict[str, Kind] = dict.fromkeys(text.signature.numbers, STEP)
         w, g = text.signature.arrays[:2]
         self.kinds |= {w: ARRAY, g: ARRAY} | {name: kind_of_slot(s) for name, s in slots.items()}
-        self.env: dict[str, str] = {name: name for name in self.kinds}
-        self.guard: tuple[tuple[str, bool], ...] = ()
+        self.env: dict[str, str] = {name: name for name in self.kinds}  # name in the text -> the name that holds it now
+        self.guard: Guard = ()
         self.line = 0
         self.fresh = 0
         self.exact = True
-        self.matrix = False
+        self.has_matrix_words = False
 
-    def fail(self, problem: str) -> NoReturn:
-        raise self.text.source.error(self.line, problem)
+    def error(self, problem: str) -> RuleError:
+        return self.text.source.error(self.line, problem)
 
     def run(self) -> Flat:
-        self.block(inline(self.text))
+        statements, _ = inline(self.text)
+        self.block(statements)
         outputs = self.outputs()
-        return Flat(tuple(self.steps), self.kinds, outputs, self.exact and not self.matrix, self.matrix)
+        exact = self.exact and not self.has_matrix_words
+        return Flat(tuple(self.steps), self.kinds, outputs, exact, self.has_matrix_words)
 
     def outputs(self) -> dict[str, str]:
         self.line = self.text.return_line
         arrays = self.text.signature.arrays
         wanted = [arrays[0], *arrays[2:]]
-        given = [v.id if isinstance(v, n.Name) else None for v in self.text.returns]
-        if given != wanted:
-            self.fail(
-                f"return the new parameter and the new state by name, in the order of the arguments: `return {', '.join(wanted)}`"
+        if [x.id if isinstance(x, n.Name) else None for x in self.text.returns] != wanted:
+            order = f"`return {', '.join(wanted)}`"
+            raise self.error(
+                f"return the new parameter and the new state by name, in the order of the arguments: {order}"
             )
         out = {name: self.env[name] for name in wanted}
         for name, new in out.items():
-            slot = self.slots.get(name)
+            slot, self.line = self.slots.get(name), self.text.return_line
             if new == name and not (slot and slot.copies):
-                what = f"the slot `{name}`" if slot else f"the parameter `{name}`"
-                self.fail(f"{what} is never written; assign its new value, or take it out")
+                what = "slot" if slot else "parameter"
+                raise self.error(
+                    f"the {what} `{name}` is never written; assign its new value, or take it out of the arguments"
+                )
+            self.line = max((step.line for step in self.steps if new in step.names), default=self.line)
             self.check_output(name, slot, self.kinds[new])
-            if (
-                slot and slot.is_number and self.kinds[new] == STEP
-            ):  # kept by every tensor, although known before the step
+            if slot and slot.is_number and self.kinds[new] == STEP:
+                # Known before the step, and still kept: a number of the tensor like those that kernels compute.
                 out[name] = self.emit(name, n.Name(new), kind_of_slot(slot))
         return out
 
@@ -104,8 +121,8 @@ class _Flattener:
         want = kind_of_slot(slot) if slot else ARRAY
         fits = kind.level <= want.level if want.is_number else kind == want
         if not fits or kind.truth:
-            what = f"the slot `{name}` ({slot.shape})" if slot and slot.shape != "array" else f"`{name}`"
-            self.fail(f"the new value of {what} is {kind}; it has to be {want}")
+            advice = "" if kind.truth or not slot else f"; {_INSTEAD[slot.shape]}"
+            raise self.error(f"the new value of `{name}` is {kind}, and has to be {want}{advice}")
 
     # Statements -------------------------------------------------------------------------------------------------------
 
@@ -113,10 +130,11 @@ class _Flattener:
         self.fresh += 1
         return f"{base}__{self.fresh}"
 
-    def emit(self, base: str, expr: n.Expr, kind: Kind, guard: tuple[tuple[str, bool], ...] | None = None) -> str:
+    def emit(self, base: str, expr: n.Expr, kind: Kind) -> str:
+        """Append a step under the guard of this place, and return the name that holds its value."""
         name = self.new_name(base)
         self.kinds[name] = kind
-        self.steps.append(Step((name,), expr, kind, self.guard if guard is None else guard, self.line))
+        self.steps.append(Step((name,), expr, kind, self.guard, self.line))
         return name
 
     def block(self, statements: tuple[n.Stmt, ...]) -> None:
@@ -128,26 +146,21 @@ class _Flattener:
                 self.assign(s)
 
     def assign(self, s: n.Assign) -> None:
-        if len(s.values) == 1 and isinstance(s.values[0], n.Call) and WORDS[s.values[0].word].results > 1:
-            self.decompose(s.targets, s.values[0])
-            return
-        converted = [self.expr(v, lazy=False) for v in s.values]
-        new = [self.emit(target, expr, kind) for target, (expr, kind) in zip(s.targets, converted, strict=True)]
+        if len(s.targets) > len(s.values) and isinstance(s.values[0], n.Call):
+            new = self.decompose(s.targets, s.values[0])
+        else:
+            converted = [self.expr(v, lazy=False) for v in s.values]
+            new = [self.emit(target, expr, kind) for target, (expr, kind) in zip(s.targets, converted, strict=True)]
         self.env.update(zip(s.targets, new, strict=True))
 
-    def decompose(self, targets: tuple[str, ...], call: n.Call) -> None:
-        args = tuple(self.array(a) for a in call.args)
-        self.matrix = True
-        new = tuple(self.new_name(t) for t in targets)
+    def decompose(self, targets: tuple[str, ...], call: n.Call) -> list[str]:
+        """Append `a, b = word(x)`, and return the names that hold a and b."""
+        args = tuple(self.array(call, a, lazy=False) for a in call.args)
+        self.has_matrix_words = True
+        new = [self.new_name(t) for t in targets]
         self.kinds |= dict.fromkeys(new, ARRAY)
-        self.steps.append(Step(new, n.Call(call.word, args), ARRAY, self.guard, self.line))
-        self.env.update(zip(targets, new, strict=True))
-
-    def array(self, x: n.Expr) -> n.Expr:
-        expr, kind = self.expr(x, lazy=False)
-        if kind.is_number:
-            self.fail(f"`{n.text(x)}` is {kind}; a matrix word takes an array")
-        return expr
+        self.steps.append(Step(tuple(new), n.Call(call.word, args), ARRAY, self.guard, self.line))
+        return new
 
     def branch(self, s: n.If) -> None:
         cond, kind = self.truth(s.cond, lazy=False)
@@ -161,181 +174,185 @@ class _Flattener:
         self.env, self.guard, self.line = before, outer, s.line
         for target in sorted(n.assigned(s.body)):
             then, other = arms[0][target], arms[1][target]
-            kinds = self.kinds[then], self.kinds[other]
-            if kinds[0].truth != kinds[1].truth:
-                self.fail(f"`{target}` is {kinds[0]} in one branch and {kinds[1]} in the other")
-            joined = kinds[0].join(kinds[1]).join(kind.as_truth(truth=False))
+            joined = self.either(f"`{n.written_name(target)}`", kind, self.kinds[then], self.kinds[other])
             self.env[target] = self.emit(target, n.IfElse(n.Name(name), n.Name(then), n.Name(other)), joined)
+
+    def either(self, what: str, cond: Kind, then: Kind, other: Kind) -> Kind:
+        """Return the kind of one of two values, chosen by a condition."""
+        if then.truth != other.truth or (then.truth and then.is_number != other.is_number):
+            raise self.error(f"{what} is {then} in one branch and {other} in the other; make both the same")
+        return cond.as_truth(truth=False).join(then, other)
 
     # Expressions ------------------------------------------------------------------------------------------------------
 
     def expr(self, x: n.Expr, *, lazy: bool) -> tuple[n.Expr, Kind]:
-        """Return x over once-assigned names, with its kind; `lazy` inside a branch of `a if c else b`."""
+        """Return x over once-assigned names, with its kind; `lazy` where it may be left unevaluated."""
         match x:
             case n.Num():
                 return x, STEP
             case n.Name(id):
-                if id not in self.env:
-                    self.fail(f"`{id}` is used before it is assigned")
-                name = self.env[id]
-                return n.Name(name), self.kinds[name]
+                return n.Name(self.env[id]), self.kinds[self.env[id]]
             case n.Neg(inner):
-                e, k = self.value(inner, lazy=lazy)
-                return n.Neg(e), k
-            case n.Bin(op, left, right):
-                return self.operation(op, left, right, lazy=lazy)
+                e, kind = self.value(inner, lazy=lazy)
+                return n.Neg(e), kind
+            case n.Bin():
+                return self.operation(x, lazy=lazy)
             case n.Compare(op, left, right):
                 (a, ka), (b, kb) = self.value(left, lazy=lazy), self.value(right, lazy=lazy)
                 return n.Compare(op, a, b), ka.join(kb).as_truth()
             case n.Not(inner):
-                e, k = self.truth(inner, lazy=lazy)
-                return n.Not(e), k
-            case n.Logic(op, items):
-                return self.logic(op, items, lazy=lazy)
-            case n.IfElse(cond, then, other):
-                return self.choice(x, cond, then, other, lazy=lazy)
+                e, kind = self.truth(inner, lazy=lazy)
+                return n.Not(e), kind
+            case n.Logic():
+                return self.logic(x, lazy=lazy)
+            case n.IfElse():
+                return self.choice(x, lazy=lazy)
             case n.Call():
                 return self.call(x, lazy=lazy)
-            case _:
-                raise AssertionError(x)
-
-    def logic(self, op: str, items: tuple[n.Expr, ...], *, lazy: bool) -> tuple[n.Expr, Kind]:
-        parts, kind, outer = [], STEP, self.guard
-        for k, item in enumerate(items):
-            if k and _reduces(item):
-                self.guard = (
-                    *outer,
-                    (self.emit("if", n.Logic(op, tuple(parts)) if k > 1 else parts[0], kind), op == "and"),
-                )
-            e, one = self.truth(item, lazy=lazy or k > 0)
-            parts.append(e)
-            kind = kind.join(one)
-        self.guard = outer
-        return n.Logic(op, tuple(parts)), kind
-
-    def choice(self, x: n.Expr, cond: n.Expr, then: n.Expr, other: n.Expr, *, lazy: bool) -> tuple[n.Expr, Kind]:
-        c, kc = self.truth(cond, lazy=lazy)
-        outer = self.guard
-        if _reduces(then) or _reduces(other):
-            c = n.Name(self.emit("if", c, kc))
-        arms = []
-        for wanted, arm in ((True, then), (False, other)):
-            self.guard = (*outer, (c.id, wanted)) if isinstance(c, n.Name) else outer
-            arms.append(self.expr(arm, lazy=True))
-        self.guard = outer
-        (a, ka), (b, kb) = arms
-        if ka.truth != kb.truth:
-            self.fail(f"`{n.text(x)}`: one branch is {ka}, the other {kb}")
-        return n.IfElse(c, a, b), ka.join(kb).join(kc.as_truth(truth=False))
+        raise AssertionError(x)
 
     def value(self, x: n.Expr, *, lazy: bool) -> tuple[n.Expr, Kind]:
         """Convert x, which has to be a number or an array and no truth value."""
-        e, k = self.expr(x, lazy=lazy)
-        if k.truth:
-            self.fail(
-                f"`{n.text(x)}` is {k}; to compute with it write `{'1.0 if c else 0.0' if k.is_number else 'where(mask, a, b)'}`"
-            )
-        return e, k
+        e, kind = self.expr(x, lazy=lazy)
+        if kind.truth:
+            instead = "1.0 if c else 0.0" if kind.is_number else "where(mask, a, b)"
+            raise self.error(f"`{n.shown(x)}` is {kind}; to compute with it write `{instead}`")
+        return e, kind
 
     def truth(self, x: n.Expr, *, lazy: bool) -> tuple[n.Expr, Kind]:
         """Convert a condition: a number, true where it is not zero."""
-        e, k = self.expr(x, lazy=lazy)
-        if not k.is_number:
-            self.fail(
-                f"the condition `{n.text(x)}` is {k}; a condition is a number. For elements write `where(mask, a, b)`"
+        e, kind = self.expr(x, lazy=lazy)
+        if not kind.is_number:
+            raise self.error(
+                f"the condition `{n.shown(x)}` is {kind}, and a condition is a number; "
+                f"to choose element by element write `where(mask, a, b)`"
             )
-        return (e, k) if k.truth else (n.Compare("!=", e, n.Num(0.0)), k.as_truth())
+        return (e, kind) if kind.truth else (n.Compare("!=", e, n.Num(0.0)), kind.as_truth())
 
-    def operation(self, op: str, left: n.Expr, right: n.Expr, *, lazy: bool) -> tuple[n.Expr, Kind]:
-        (a, ka), (b, kb) = self.value(left, lazy=lazy), self.value(right, lazy=lazy)
+    def logic(self, x: n.Logic, *, lazy: bool) -> tuple[n.Expr, Kind]:
+        parts: list[n.Expr] = []
+        kind, outer = STEP, self.guard
+        for k, item in enumerate(x.items):
+            if k and _reduces(item):
+                before = self.emit("if", n.Logic(x.op, tuple(parts)) if k > 1 else parts[0], kind)
+                self.guard = (*outer, (before, x.op == "and"))
+            part, one = self.truth(item, lazy=lazy or k > 0)
+            self.guard = outer
+            parts.append(part)
+            kind = kind.join(one)
+        return n.Logic(x.op, tuple(parts)), kind
+
+    def choice(self, x: n.IfElse, *, lazy: bool) -> tuple[n.Expr, Kind]:
+        cond, kind = self.truth(x.cond, lazy=lazy)
+        outer = self.guard
+        if _reduces(x.then) or _reduces(x.other):
+            cond = n.Name(self.emit("if", cond, kind))
+        arms = []
+        for wanted, arm in ((True, x.then), (False, x.other)):
+            self.guard = (*outer, (cond.id, wanted)) if isinstance(cond, n.Name) else outer
+            arms.append(self.expr(arm, lazy=True))
+        self.guard = outer
+        (then, k_then), (other, k_other) = arms
+        return n.IfElse(cond, then, other), self.either(f"`{n.shown(x)}`", kind, k_then, k_other)
+
+    def operation(self, x: n.Bin, *, lazy: bool) -> tuple[n.Expr, Kind]:
+        if x.op == "@":
+            self.has_matrix_words = True
+            return n.Bin(x.op, self.array(x, x.left, lazy=lazy), self.array(x, x.right, lazy=lazy)), ARRAY
+        (a, ka), (b, kb) = self.value(x.left, lazy=lazy), self.value(x.right, lazy=lazy)
         kind = ka.join(kb)
-        shown = n.text(n.Bin(op, left, right))
-        if op == "@":
-            if ka.is_number or kb.is_number:
-                self.fail(f"`{shown}`: `@` multiplies two arrays as matrices")
-            self.matrix = True
-            return n.Bin(op, a, b), ARRAY
-        if op in ("//", "%") and kind != STEP:
-            self.fail(f"`{shown}`: `{op}` works on numbers that are known before the step, such as t")
-        if op == "**" and kind != STEP:
-            return self.power(a, b, kind, shown)
-        return n.Bin(op, a, b), kind
+        if x.op in ("//", "%") and kind != STEP:
+            raise self.error(f"`{n.shown(x)}`: `{x.op}` works on numbers that are known before the step, such as t")
+        return self.power(x, a, b, kind) if x.op == "**" else (n.Bin(x.op, a, b), kind)
 
-    def power(self, base: n.Expr, exponent: n.Expr, kind: Kind, shown: str) -> tuple[n.Expr, Kind]:
-        match exponent:
-            case n.Num(2):
-                return n.Call("square", (base,)), kind
-            case n.Num(0.5):
-                return n.Call("sqrt", (base,)), kind
-            case n.Num(-1):
-                return n.Bin("/", n.Num(1.0), base), kind
-        if kind.is_number:
-            self.fail(
-                f"`{shown}`: numbers after a reduction know + - * / sqrt, comparisons, `x**2`, `x**0.5` and `x**-1`; the exponent is written out"
-            )
-        self.exact = False
+    def power(self, x: n.Bin, base: n.Expr, exponent: n.Expr, kind: Kind) -> tuple[n.Expr, Kind]:
+        if kind != STEP:
+            match exponent:
+                case n.Num(2.0):
+                    return n.Call("square", (base,)), kind
+                case n.Num(0.5):
+                    return n.Call("sqrt", (base,)), kind
+                case n.Num(-1.0):
+                    return n.Bin("/", n.Num(1.0), base), kind
+            if kind.is_number:
+                raise self.error(
+                    f"`{n.shown(x)}`: numbers after a reduction know + - * / sqrt, comparisons, `x**2`, `x**0.5` and "
+                    f"`x**-1`, with the exponent written out; write other powers as products"
+                )
+            self.exact = False
         return n.Call("power", (base, exponent)), kind
+
+    # Words ------------------------------------------------------------------------------------------------------------
 
     def call(self, x: n.Call, *, lazy: bool) -> tuple[n.Expr, Kind]:
         word = WORDS[x.word]
         if word.results > 1:
-            self.fail(f"`{x.word}` gives {word.results} values; write `a, b = {n.text(x)}` on a line of its own")
+            raise self.error(
+                f"`{x.word}` gives {word.results} values; write `a, b = {n.shown(x)}` on a line of its own"
+            )
         if word.kind == "reduction":
             return self.reduction(x, lazy=lazy)
         if x.word == "total":
             return self.total(x, lazy=lazy)
-        if word.kind == "matrix":
-            self.matrix = True
-            return n.Call(x.word, (self.array(x.args[0]),)), ARRAY
+        if x.word == "transpose":
+            self.has_matrix_words = True
+            return n.Call(x.word, (self.array(x, x.args[0], lazy=lazy),)), ARRAY
         if x.word == "where":
             return self.where(x, lazy=lazy)
         parts = [self.value(a, lazy=lazy) for a in x.args]
-        kind = STEP
-        for _, k in parts:
-            kind = kind.join(k)
-        if kind.is_number and kind.level > STEP.level and x.word not in _OF_NUMBERS:
-            self.fail(f"`{n.text(x)}`: numbers after a reduction know + - * / sqrt and comparisons only")
+        kind = STEP.join(*(k for _, k in parts))
+        if kind.is_number and kind != STEP and not word.of_numbers:
+            raise self.error(f"`{n.shown(x)}`: numbers after a reduction know + - * / sqrt and comparisons only")
         self.exact = self.exact and (word.exact or kind == STEP)
         return n.Call(x.word, tuple(e for e, _ in parts)), kind
+
+    def array(self, around: n.Expr, x: n.Expr, *, lazy: bool) -> n.Expr:
+        """Convert an argument of a matrix word."""
+        e, kind = self.value(x, lazy=lazy)
+        if kind.is_number:
+            raise self.error(f"`{n.shown(around)}`: `{n.shown(x)}` is {kind}, and words for matrices take arrays")
+        return e
 
     def where(self, x: n.Call, *, lazy: bool) -> tuple[n.Expr, Kind]:
         mask, km = self.expr(x.args[0], lazy=lazy)
         (a, ka), (b, kb) = self.value(x.args[1], lazy=lazy), self.value(x.args[2], lazy=lazy)
         if km.is_number or not km.truth:
-            self.fail(
-                f"`{n.text(x)}`: the first argument is a mask such as `g > 0`; for a condition that is a number write `a if c else b`"
+            raise self.error(
+                f"`{n.shown(x)}`: `{n.shown(x.args[0])}` is {km}, and has to be a mask such as `g > 0`; "
+                f"for a condition that is a number write `a if c else b`"
             )
         if ka.is_number and kb.is_number:
-            self.fail(
-                f"`{n.text(x)}`: one branch has to be an array (of two numbers NumPy makes float64); "
-                f"write `where(mask, {n.text(x.args[1])}, {n.text(x.args[2])} + 0 * x)`, or multiply the array inside"
+            first, second, third = (n.shown(a) for a in x.args)
+            instead = f"where({first}, {second}, {third} + 0 * {self.text.signature.arrays[0]})"
+            raise self.error(
+                f"`{n.shown(x)}`: one of two branches has to be an array, since of two numbers NumPy makes float64; "
+                f"write `{instead}`"
             )
-        return n.Call("where", (mask, a, b)), km.as_truth(truth=False).join(ka).join(kb)
+        return n.Call("where", (mask, a, b)), km.as_truth(truth=False).join(ka, kb)
 
     def reduction(self, x: n.Call, *, lazy: bool) -> tuple[n.Expr, Kind]:
         arg, kind = self.value(x.args[0], lazy=lazy)
+        what = f"`{n.shown(x)}`: `{n.shown(x.args[0])}` is {kind}"
         if kind.is_number:
-            self.fail(f"`{n.text(x)}`: `{n.text(x.args[0])}` is {kind} already; a reduction takes an array")
-        if x.axis is None:
-            result = TENSOR
-        else:
-            varies = kind.columns if x.axis == -1 else kind.rows
-            if not varies:
-                self.fail(
-                    f"`{n.text(x)}`: `{n.text(x.args[0])}` is {kind} and has length 1 along axis {x.axis} already"
-                )
+            raise self.error(f"{what} already; a reduction takes an array")
+        result = TENSOR
+        if x.axis is not None:
+            if not (kind.columns if x.axis == -1 else kind.rows):
+                raise self.error(f"{what} and has length 1 along axis {x.axis} already")
             result = Kind(ARRAY.level, rows=kind.rows and x.axis != -2, columns=kind.columns and x.axis != -1)
         return n.Name(self.emit(x.word, n.Call(x.word, (arg,), x.axis), result)), result
 
     def total(self, x: n.Call, *, lazy: bool) -> tuple[n.Expr, Kind]:
         if lazy or self.guard:
-            self.fail(
-                f"`{n.text(x)}` stands inside a branch: every tensor takes part in a total; compute it in a line of its own before the `if`"
+            raise self.error(
+                f"`{n.shown(x)}` stands where it may be left unevaluated, and every tensor takes part in a total; "
+                f"compute it on a line of its own before"
             )
         arg, kind = self.value(x.args[0], lazy=False)
         if not kind.is_number:
-            self.fail(
-                f"`{n.text(x)}` adds numbers of the tensors; `{n.text(x.args[0])}` is {kind}: write `total(sum(...))`"
+            raise self.error(
+                f"`{n.shown(x)}`: `{n.shown(x.args[0])}` is {kind}, and a total adds one number of each tensor; "
+                f"write `total(sum(...))`"
             )
         return n.Name(self.emit("total", n.Call("total", (arg,)), MODEL)), MODEL
 

@@ -1,8 +1,8 @@
-"""Kinds: what a value of a rule is a value of. Model < tensor < array; below them, numbers known before the step begins."""
+"""Kinds: what a value of a rule is a value of. Model < tensor < array; below them, numbers known before the step."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from thalweg.language.state import Slot
 
@@ -11,7 +11,10 @@ from thalweg.language.state import Slot
 class Kind:
     """One of four levels; arrays also say along which of their last two axes they vary.
 
-    level: 0 step (hyper-parameters and t alone), 1 model (totals, shared slots), 2 tensor (reductions, number slots), 3 array.
+    level: 0 step (hyper-parameters and t alone), 1 model (totals, shared slots), 2 tensor (reductions, number slots),
+        3 array.
+    rows: an array varies from row to row (last axis but one). columns: from column to column (last axis).
+    truth: a truth value; a mask, for arrays.
     """
 
     level: int
@@ -29,18 +32,19 @@ class Kind:
         """True for an array that varies along both axes, like the parameter."""
         return self.level == ARRAY.level and self.rows and self.columns
 
-    def join(self, other: Kind) -> Kind:
-        """Return the kind of an operation on values of both kinds."""
+    def join(self, *others: Kind) -> Kind:
+        """Return the kind of an operation on values of these kinds."""
+        kinds = (self, *others)
         return Kind(
-            max(self.level, other.level),
-            self.rows or other.rows,
-            self.columns or other.columns,
-            self.truth or other.truth,
+            max(k.level for k in kinds),
+            any(k.rows for k in kinds),
+            any(k.columns for k in kinds),
+            any(k.truth for k in kinds),
         )
 
     def as_truth(self, *, truth: bool = True) -> Kind:
-        """Return the same kind as a truth value (a mask, for arrays), or as a number."""
-        return Kind(self.level, self.rows, self.columns, truth)
+        """Return the same kind as a truth value, or with `truth=False` as a value to compute with."""
+        return replace(self, truth=truth)
 
     def __str__(self) -> str:
         if self.is_number:

@@ -1,64 +1,67 @@
-"""The meaning of a rule: its straight line written out as a Python function over NumPy arrays and floats, and its errors."""
+"""The meaning of a rule: its straight line written out as a Python function over NumPy arrays and floats."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thalweg import words
 from thalweg.language import nodes as n
-from thalweg.language.errors import NumberError
 from thalweg.language.flatten import Flat, Step
-from thalweg.language.parse import Text
-
-SCOPE = {name: getattr(words, name) for name in words.__all__}
-FAULTS = (ArithmeticError, ValueError)
+from thalweg.language.generated import Generated, number_error
+from thalweg.language.kinds import STEP, Kind
 
 
-class Lines:
-    """Generated source and, for each of its lines, the line of the rule's text that it came from."""
+class Meaning:
+    """The rule as a function over whole arrays: `meaning((w, g, *state), numbers)` returns new w and new state.
 
-    def __init__(self) -> None:
-        self.code: list[str] = []
-        self.origin: list[int] = []
+    `total` is what the word `total` does: by itself it returns its argument, which is right for a model of one tensor.
+    """
 
-    def add(self, code: str, origin: int) -> None:
-        """Append one line of code."""
-        self.code.append(code)
-        self.origin.append(origin)
+    def __init__(self, text: n.Text, flat: Flat) -> None:
+        self._text = text
+        arguments = [*text.signature.arrays, "*", "total", *text.signature.numbers]
+        self._generated = Generated(text, f"def meaning({', '.join(arguments)}):")
+        for step in flat.steps:
+            expr = _evened(step.expr, flat.kinds, text.signature.arrays[0])
+            labels = {name: n.shown(step.expr) for name in step.names} if step.word else None
+            self._generated.add(f"    {_guard(step)}{', '.join(step.names)} = {n.text(expr)}", step.line, labels)
+        self._generated.add(f"    return {', '.join(flat.outputs.values())},", text.return_line)
+        self._generated.finish({"spread": _spread})
 
-    def compile(self, name: str, label: str, scope: Mapping[str, Any]) -> Callable[..., Any]:
-        """Return the function `name` that the lines define."""
-        namespace = dict(scope)
-        exec(compile("\n".join(self.code), label, "exec"), namespace)  # noqa: S102  (our own generated text)
-        function: Callable[..., Any] = namespace[name]
-        return function
+    @property
+    def code(self) -> str:
+        """The generated source."""
+        return self._generated.code
 
-    def fault(self, text: Text, label: str, error: Exception, numbers: Mapping[str, float]) -> NumberError:
-        """Return the error that names rule, line, t and values, for an exception that came out of the compiled lines."""
-        line, local = text.return_line, dict(numbers)
-        traceback: TracebackType | None = error.__traceback__
-        while traceback is not None:
-            if traceback.tb_frame.f_code.co_filename == label:
-                line = self.origin[traceback.tb_lineno - 1]
-                local |= {k: v for k, v in traceback.tb_frame.f_locals.items() if isinstance(v, float | int)}
-            traceback = traceback.tb_next
-        return number_error(text, line, str(error) or type(error).__name__, local)
+    def __call__(
+        self, arrays: Sequence[Any], numbers: Mapping[str, float], total: Callable[[float], float] = words.total
+    ) -> tuple[Any, ...]:
+        """Return (new w, new state ...) for (w, g, state ...): new arrays, and floats for slots that are numbers.
 
+        arrays: w, g and the slots in order, arrays of one dtype with at least one axis; floats for number slots.
+        numbers: t, the hyper-parameters, and `value` if the rule takes it.
+        Raises NumberError if a number cannot be computed, or if what a rule of matrices computes has another shape.
+        """
+        exact = {name: float(x) for name, x in numbers.items()}
+        with np.errstate(all="ignore"):
+            results = self._generated(*arrays, total=total, **exact)
+        given = list(zip(self._text.signature.arrays, arrays, strict=True))
+        del given[1]  # the gradient
+        return tuple(self._new(name, old, x, arrays) for (name, old), x in zip(given, results, strict=True))
 
-def number_error(text: Text, line: int, problem: str, numbers: Mapping[str, Any]) -> NumberError:
-    """Return a NumberError for a line of a rule, with the numbers that the line reads."""
-    shown = text.source.text_at(line)
-    known = {k.split("__")[0] if k not in text.signature.numbers else k: v for k, v in numbers.items()}
-    values = ", ".join(f"{k} = {v!r}" for k, v in known.items() if k in _words_in(shown) or k == "t")
-    return NumberError(f"{text.source.tree.name}, line {line}: {problem}, at {values or 'this step'}\n    {shown}")
-
-
-def _words_in(text: str) -> set[str]:
-    return set("".join(c if c.isalnum() or c == "_" else " " for c in text).split())
+    def _new(self, name: str, old: Any, new: Any, arrays: Sequence[Any]) -> Any:
+        if not isinstance(old, np.ndarray):
+            return float(new)
+        if new.shape != old.shape:
+            problem = f"the new value of `{name}` has shape {new.shape}, and `{name}` has shape {old.shape}"
+            raise number_error(self._text, self._text.return_line, problem)
+        # `a, b = b, a` gives back what came in; the caller writes results into these very arrays, one after the other.
+        shared = any(isinstance(a, np.ndarray) and np.may_share_memory(new, a) for a in arrays)
+        return new.copy() if shared else new
 
 
 def _guard(step: Step) -> str:
@@ -67,42 +70,35 @@ def _guard(step: Step) -> str:
     return f"if {' and '.join(tests)}: " if tests else ""
 
 
-class Meaning:
-    """The rule as a function over whole arrays: `meaning(w, g, *state, t=..., lr=...)` returns new w and new state.
+def _evened(x: n.Expr, kinds: Mapping[str, Kind], w: str) -> n.Expr:
+    """Return x with both branches of every choice of one shape: a number beside an array is spread over its axes.
 
-    `total` is what the word `total` does: by itself it returns its argument, which is right for a model of one tensor.
+    What stands behind the choice, such as a reduction, then sees an array in either case, as it does in a kernel.
     """
+    if isinstance(x, n.IfElse):
+        kind = _kind_of(x, kinds)
+        if not kind.is_number:
+            then, other = (_spread_call(arm, kind, kinds, w) for arm in (x.then, x.other))
+            x = n.IfElse(x.cond, then, other)
+    return n.rebuild(x, lambda c: _evened(c, kinds, w))
 
-    def __init__(self, text: Text, flat: Flat) -> None:
-        self._text = text
-        self._label = f"<meaning of {text.source.tree.name}>"
-        self._lines = Lines()
-        arguments = [*text.signature.arrays, "*", "total", *text.signature.numbers]
-        self._lines.add(f"def meaning({', '.join(arguments)}):", text.source.first_line)
-        for step in flat.steps:
-            self._lines.add(f"    {_guard(step)}{', '.join(step.names)} = {n.text(step.expr)}", step.line)
-        self._lines.add(f"    return {', '.join(flat.outputs.values())},", text.return_line)
-        self._function = self._lines.compile("meaning", self._label, SCOPE)
 
-    @property
-    def code(self) -> str:
-        """The generated source."""
-        return "\n".join(self._lines.code)
+def _spread_call(arm: n.Expr, kind: Kind, kinds: Mapping[str, Kind], w: str) -> n.Expr:
+    own = _kind_of(arm, kinds)
+    if (own.level, own.rows, own.columns) == (kind.level, kind.rows, kind.columns):
+        return arm
+    return n.Call("spread", (arm, n.Name(w), n.Num(kind.rows), n.Num(kind.columns)))
 
-    def __call__(
-        self, arrays: Sequence[Any], numbers: Mapping[str, float], total: Callable[[float], float] = words.total
-    ) -> tuple[Any, ...]:
-        """Return (new w, new state ...) for (w, g, state ...); raises NumberError if a number cannot be computed.
 
-        arrays: w, g and the slots in order, arrays with at least one dimension and of one dtype, number slots as floats.
-        numbers: t, the hyper-parameters, and `value` if the rule takes it.
-        """
-        try:
-            with np.errstate(all="ignore"):
-                results: tuple[Any, ...] = self._function(*arrays, total=total, **numbers)
-        except FAULTS as error:
-            raise self._lines.fault(self._text, self._label, error, numbers) from error
-        for name, value in zip(("w", *self._text.signature.arrays[2:]), results, strict=True):
-            if isinstance(value, complex):
-                raise number_error(self._text, self._text.return_line, f"the new value of `{name}` is complex", numbers)
-        return results
+def _kind_of(x: n.Expr, kinds: Mapping[str, Kind]) -> Kind:
+    return STEP.join(*(kinds[name] for name in n.names(x)))
+
+
+def _spread(x: Any, w: NDArray[Any], rows: float, columns: float) -> NDArray[Any]:
+    """Return a number or a narrow array as an array along the axes of w that are asked for."""
+    shape = list(w.shape)
+    if not rows:
+        shape[-2] = 1
+    if not columns:
+        shape[-1] = 1
+    return np.broadcast_to(x if isinstance(x, np.ndarray) else np.asarray(x, w.dtype), shape)

@@ -1,17 +1,15 @@
 """The shape of a rule's text after parsing: expressions, statements, and nothing of Python's grammar.
 
-Nodes are immutable and compare by value, so that a pass over a text is a function from nodes to nodes.
+Nodes are immutable, so that a pass over a text is a function from nodes to nodes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Union
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from thalweg.language.terms import Term
+from thalweg.language.source import Source
 
 
 @dataclass(frozen=True)
@@ -88,19 +86,19 @@ class IfElse:
 
 @dataclass(frozen=True)
 class TermCall:
-    """A line shared between rules, before it is inlined; compared by the term's name and arguments."""
+    """A line shared between rules, before it is inlined."""
 
-    term: Term = field(compare=False)
     name: str
+    text: Text
     args: tuple[Expr, ...]
 
 
-Expr = Union[Num, Name, Bin, Neg, Compare, Logic, Not, Call, IfElse, TermCall]  # noqa: UP007  (evaluated at run time, forward names)
+Expr = Num | Name | Bin | Neg | Compare | Logic | Not | Call | IfElse | TermCall
 
 
 @dataclass(frozen=True)
 class Assign:
-    """`targets = values`, value by value; one value for several targets is a word that returns a tuple."""
+    """`targets = values`, value by value; one value for several targets is a word or term with several results."""
 
     targets: tuple[str, ...]
     values: tuple[Expr, ...]
@@ -118,6 +116,25 @@ class If:
 
 
 Stmt = Assign | If
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What the arguments say: arrays by position, numbers by keyword with their defaults (None: none given)."""
+
+    arrays: tuple[str, ...]
+    numbers: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A parsed function: its signature, statements, and the expressions that it returns."""
+
+    source: Source
+    signature: Signature
+    body: tuple[Stmt, ...]
+    returns: tuple[Expr, ...]
+    return_line: int
 
 
 def children(x: Expr) -> tuple[Expr, ...]:
@@ -152,8 +169,8 @@ def rebuild(x: Expr, change: Callable[[Expr], Expr]) -> Expr:
             return Logic(op, tuple(change(i) for i in items))
         case Call(word, args, axis):
             return Call(word, tuple(change(a) for a in args), axis)
-        case TermCall(term, name, args):
-            return TermCall(term, name, tuple(change(a) for a in args))
+        case TermCall(name, text, args):
+            return TermCall(name, text, tuple(change(a) for a in args))
         case IfElse(cond, then, other):
             return IfElse(change(cond), change(then), change(other))
         case _:
@@ -167,6 +184,11 @@ def walk(x: Expr) -> Iterator[Expr]:
         yield from walk(child)
 
 
+def names(x: Expr) -> list[str]:
+    """Return the names that x reads, each once, in order of appearance."""
+    return list(dict.fromkeys(n.id for n in walk(x) if isinstance(n, Name)))
+
+
 def assigned(statements: tuple[Stmt, ...]) -> set[str]:
     """Return the names that statements assign; both branches of an `if` assign the same."""
     found: set[str] = set()
@@ -175,61 +197,87 @@ def assigned(statements: tuple[Stmt, ...]) -> set[str]:
     return found
 
 
-def names(x: Expr) -> list[str]:
-    """Return the names that x reads, each once, in order of appearance."""
-    return list(dict.fromkeys(n.id for n in walk(x) if isinstance(n, Name)))
+def map_expressions(s: Stmt, change: Callable[[Expr], Expr]) -> Stmt:
+    """Return a statement with `change` applied to each expression that stands in it."""
+    if isinstance(s, Assign):
+        return Assign(s.targets, tuple(change(v) for v in s.values), s.line)
+    body, orelse = (tuple(map_expressions(i, change) for i in arm) for arm in (s.body, s.orelse))
+    return If(change(s.cond), body, orelse, s.line)
 
 
-_PRECEDENCE = {
-    "or": 1,
-    "and": 2,
-    "not": 3,
-    "cmp": 4,
-    "+": 5,
-    "-": 5,
-    "*": 6,
-    "/": 6,
-    "//": 6,
-    "%": 6,
-    "@": 6,
-    "neg": 7,
-    "**": 8,
-}
+# Back to text ---------------------------------------------------------------------------------------------------------
+
+_PRECEDENCE = {"or": 1, "and": 2, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "@": 6}
+_NOT, _COMPARE, _SIGN, _POWER, _ATOM = 3, 4, 7, 8, 9
 
 
 def text(x: Expr, outer: int = 0) -> str:
-    """Return x as it would be written in Python, with the fewest brackets; used in messages and generated code."""
+    """Return x as it is written in Python, with the fewest brackets; every number is a float.
 
-    def wrap(s: str, level: int) -> str:
-        return f"({s})" if level < outer else s
+    outer: how tightly what stands around x binds; brackets are set where x binds less tightly.
+    """
+    level, written = _written(x)
+    return written if level >= outer else f"({written})"
 
+
+def _written(x: Expr) -> tuple[int, str]:  # noqa: C901  (one case for each node)
+    """Return how tightly x binds, and its text without brackets around it."""
     match x:
         case Num(value):
-            return wrap(repr(value), 7 if value < 0 else 10)
+            written = repr(float(value))
+            return (_SIGN if written.startswith("-") else _ATOM), written
         case Name(id):
-            return id
+            return _ATOM, id
         case Bin("**", left, right):
-            return wrap(f"{text(left, 9)}**{text(right, 8)}", 8)
+            return _POWER, f"{text(left, _ATOM)}**{text(right, _POWER)}"
         case Bin(op, left, right):
             level = _PRECEDENCE[op]
-            return wrap(f"{text(left, level)} {op} {text(right, level + 1)}", level)
+            return level, f"{text(left, level)} {op} {text(right, level + 1)}"
         case Neg(inner):
-            return wrap(f"-{text(inner, 7)}", 7)
+            return _SIGN, f"-{text(inner, _SIGN)}"
         case Compare(op, left, right):
-            return wrap(f"{text(left, 5)} {op} {text(right, 5)}", 4)
+            return _COMPARE, f"{text(left, _COMPARE + 1)} {op} {text(right, _COMPARE + 1)}"
         case Logic(op, items):
             level = _PRECEDENCE[op]
-            return wrap(f" {op} ".join(text(i, level + 1) for i in items), level)
+            return level, f" {op} ".join(text(i, level + 1) for i in items)
         case Not(inner):
-            return wrap(f"not {text(inner, 3)}", 3)
+            return _NOT, f"not {text(inner, _NOT)}"
         case IfElse(cond, then, other):
-            return (
-                wrap(f"{text(then, 1)} if {text(cond, 1)} else {text(other, 0)}", 0) if outer == 0 else f"({text(x)})"
-            )
+            return 0, f"{text(then, 1)} if {text(cond, 1)} else {text(other)}"
         case Call("transpose", (arg,)):
-            return f"{text(arg, 9)}.T"
+            return _ATOM, f"{text(arg, _ATOM)}.T"
         case Call(word, args, axis):
-            inside = ", ".join(text(a) for a in args)
-            return f"{word}({inside}, axis={axis})" if axis is not None else f"{word}({inside})"
-        case TermCall(_, name, args):
-            return f"{name}({', '.join(text(a) for a in args)})"
+            inside = [text(a) for a in args] + ([] if axis is None else [f"axis={axis}"])
+            return _ATOM, f"{word}({', '.join(inside)})"
+        case TermCall(name, _, args):
+            return _ATOM, f"{name}({', '.join(text(a) for a in args)})"
+
+
+def lines(statements: tuple[Stmt, ...], depth: int = 1) -> list[str]:
+    """Return statements as lines of Python."""
+    indent = "    " * depth
+    out = []
+    for s in statements:
+        if isinstance(s, Assign):
+            out.append(f"{indent}{', '.join(s.targets)} = {', '.join(text(v) for v in s.values)}")
+        else:
+            out += [f"{indent}if {text(s.cond)}:", *lines(s.body, depth + 1)]
+            out += [f"{indent}else:", *lines(s.orelse, depth + 1)]
+    return out
+
+
+_WHOLE = re.compile(r"(?<![\w.])(\d+)\.0(?![\w.])")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_MADE = re.compile(r"(?:.*__\d+__)?(?P<base>.*?)(?:__s?\d+)?")
+
+
+def written_name(name: str) -> str:
+    """Return the name in the rule's text that a generated name belongs to: `ema__1__x__4` is `x`."""
+    match = _MADE.fullmatch(name)
+    assert match is not None
+    return match["base"]
+
+
+def shown(x: Expr) -> str:
+    """Return x for messages: with the names of the rule's text, and whole numbers without `.0`."""
+    return _NAME.sub(lambda m: written_name(m[0]), _WHOLE.sub(r"\1", text(x)))

@@ -1,7 +1,7 @@
-"""The order of work: which reductions can be taken in which pass over memory, and which numbers stand between the passes.
+"""The order of work: which reductions are taken in which pass over memory, and which numbers stand between the passes.
 
-Every pass reads the old values and computes again what it needs; only the last one writes. So nothing has changed when a number
-turns out not to exist, and no pass needs memory for intermediate arrays.
+Every pass reads the old values and computes again what it needs; only the last one writes. So nothing has changed when
+a number turns out not to exist, and no pass needs memory for intermediate arrays.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from thalweg.language.kinds import Kind
 class Pass:
     """One read of memory: `steps` are the array steps that it needs, in order.
 
-    reductions: what it reduces; empty in the last pass. writes: slot (or parameter) -> name of its new value; last pass only.
+    reductions: what it reduces; none in the last pass. writes: slot or parameter -> name of its new value; in the last
+        pass only.
     """
 
     reductions: tuple[Step, ...]
@@ -29,10 +30,11 @@ class Pass:
 
 @dataclass(frozen=True)
 class Plan:
-    """Passes, and in front of each (`numbers[k]` before `passes[k]`) the steps that compute numbers of tensors and of the model.
+    """Passes, and in front of each (`numbers[k]` of `passes[k]`) the numbers of tensors and of the model to compute.
 
-    columns: numbers known before the step. tensor_numbers: names of all numbers of tensors and of the model, in order; number slots
-    first. kinds: kind of every name.
+    columns: names of the numbers known before the step. tensor_numbers: names of all numbers of tensors and of the
+    model, in order, number slots first. kinds: of every name. number_writes: slot that is a number -> name of its new
+    value.
     """
 
     columns: tuple[str, ...]

@@ -5,8 +5,18 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
-_NOTATION = re.compile(r"^\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*$")
+
+def is_finite(x: Any) -> bool:
+    """Tell whether x is a finite real number, and no bool."""
+    try:
+        return isinstance(x, float | int) and not isinstance(x, bool) and math.isfinite(x)
+    except OverflowError:  # an int beyond all floats
+        return False
+
+
+_NOTATION = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 
 
 @dataclass(frozen=True)
@@ -19,16 +29,15 @@ class Range:
     holds_high: bool = False
 
     @classmethod
-    def parse(cls, text: str) -> Range:
+    def parse(cls, text: object) -> Range:
         """Return the interval that a text such as `[0, 1)` or `(0, inf)` writes; raises ValueError otherwise."""
-        match = _NOTATION.match(text)
+        match = _NOTATION.fullmatch(text) if isinstance(text, str) else None
         try:
-            if match is None:
-                raise ValueError
-            low, high = float(match[2]), float(match[3])
+            low, high = (float(match[2]), float(match[3])) if match else (math.nan, math.nan)
         except ValueError:
-            msg = f"{text!r} is not an interval; write it as `[0, 1)` or `(0, inf)`"
-            raise ValueError(msg) from None
+            low = high = math.nan
+        if match is None or not low < high:
+            raise ValueError(f"{text!r} is not an interval; write it in quotes, such as '[0, 1)' or '(0, inf)'")
         return cls(low, high, match[1] == "[", match[4] == "]")
 
     def __contains__(self, x: float) -> bool:
@@ -49,16 +58,14 @@ class Range:
 
 _NOT_NEGATIVE = Range.parse("[0, inf)")
 _FRACTION = Range.parse("[0, 1)")
+_POSITIVE = Range.parse("(0, inf)")
 _BY_NAME = {
     r"lr|eps\w*|weight_decay|lr_decay|initial_accumulator": _NOT_NEGATIVE,
     r"beta\d*|momentum|decay_rate|dampening": _FRACTION,
-    r"d0": Range.parse("(0, inf)"),
+    r"d0": _POSITIVE,
 }
 
 
 def range_of(name: str) -> Range:
     """Return the range that belongs to the name of a hyper-parameter; any finite number if it has none."""
-    for pattern, interval in _BY_NAME.items():
-        if re.fullmatch(pattern, name):
-            return interval
-    return Range()
+    return next((found for pattern, found in _BY_NAME.items() if re.fullmatch(pattern, name)), Range())

@@ -2,84 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from thalweg.language import nodes as n
-from thalweg.language.source import Source, canonical
-
-if TYPE_CHECKING:
-    from thalweg.language.parse import Text
+from thalweg.language.source import Source
+from thalweg.language.vocabulary import SCOPE, WORDS
 
 
 class Term:
     """A function of rules, such as `ema(avg, x, beta)`; in a rule's text a call of it stands for its lines.
 
-    Called from Python it computes the same on arrays and floats.
+    Called from Python it computes the same: arrays give arrays, numbers give floats.
     """
 
-    def __init__(self, text: Text, function: Callable[..., Any] | None) -> None:
+    def __init__(self, text: n.Text) -> None:
         self.text = text
         self.name = text.source.tree.name
-        self._function = function
+        if self.name in WORDS:
+            problem = f"`{self.name}` is a word of the language; call the term something else"
+            raise text.source.error(text.source.def_line, problem)
+        body, returns = inline(text)
+        code = [
+            f"def {self.name}({', '.join(text.signature.arrays)}):",
+            *n.lines(tuple(n.map_expressions(s, _spell_powers) for s in body)),
+            f"    return {', '.join(n.text(_spell_powers(x)) for x in returns)}",
+        ]
+        namespace = dict(SCOPE)
+        exec("\n".join(code), namespace)  # noqa: S102  (the lines above, from a text in the language)
+        self._function = namespace[self.name]
 
     def __call__(self, *args: Any) -> Any:
-        """Return the term's value for arrays and floats."""
-        if self._function is None:
-            namespace: dict[str, Any] = {}
-            scope = {name: self.text.source.lookup(name) for name in _free_names(self.text)}
-            exec(canonical(self.text.source.tree), scope, namespace)  # noqa: S102  (the caller's own text)
-            self._function = namespace[self.name]
-        return self._function(*args)
+        """Return the term's value, or a tuple where it has several."""
+        with np.errstate(all="ignore"):
+            return self._function(*(a if isinstance(a, np.ndarray) else float(a) for a in args))
 
     def __repr__(self) -> str:
         return f"<term {self.name}({', '.join(self.text.signature.arrays)})>"
 
-    @property
-    def canonical(self) -> str:
-        """The text without layout and comments, with the texts of the terms that it uses; part of a rule's digest."""
-        inner = sorted({t.canonical for t in terms_of(self.text)})
-        return "\n".join([*inner, canonical(self.text.source.tree)])
+
+def _spell_powers(x: n.Expr) -> n.Expr:
+    if isinstance(x, n.Bin) and x.op == "**":
+        x = n.Call("power", (x.left, x.right))
+    return n.rebuild(x, _spell_powers)
 
 
-def _free_names(text: Text) -> set[str]:
-    import ast
+def canonical(text: n.Text) -> str:
+    """Return what a text computes, written in one way: without layout, comments, defaults and the function's own name.
 
-    return {node.id for node in ast.walk(text.source.tree) if isinstance(node, ast.Name)} - set(text.signature.arrays)
+    Words have their own names, whatever they were imported as, and every call of a term holds what the term computes.
+    """
 
+    def spell(x: n.Expr) -> n.Expr:
+        if isinstance(x, n.TermCall):
+            x = n.Call(f"[{canonical(x.text)}]", x.args)
+        return n.rebuild(x, spell)
 
-def terms_of(text: Text) -> list[Term]:
-    """Return the terms that a text calls, each once."""
-    found: dict[str, Term] = {}
-
-    def visit(statements: tuple[n.Stmt, ...]) -> None:
-        for s in statements:
-            if isinstance(s, n.Assign):
-                expressions = s.values
-            else:
-                expressions = (s.cond,)
-                visit(s.body)
-                visit(s.orelse)
-            for e in expressions:
-                for node in n.walk(e):
-                    if isinstance(node, n.TermCall):
-                        found[node.name] = node.term
-
-    visit(text.body)
-    for value in text.returns:
-        for node in n.walk(value):
-            if isinstance(node, n.TermCall):
-                found[node.name] = node.term
-    return list(found.values())
+    head = f"({', '.join(text.signature.arrays)}; {', '.join(text.signature.numbers)})"
+    body = n.lines(tuple(n.map_expressions(s, spell) for s in text.body))
+    return "\n".join([head, *body, ", ".join(n.text(spell(x)) for x in text.returns)])
 
 
-def inline(text: Text) -> tuple[n.Stmt, ...]:
-    """Return the statements of a text with every call of a term replaced by the term's lines."""
-    return _Inliner(text.source).block(text.body)
+def inline(text: n.Text) -> tuple[tuple[n.Stmt, ...], tuple[n.Expr, ...]]:
+    """Return the statements of a text, and what it returns, with every call of a term replaced by the term's lines."""
+    inliner = _Inliner(text.source)
+    out = list(inliner.block(text.body))
+    returns = tuple(inliner.expr(x, out, text.return_line, lazy=False) for x in text.returns)
+    return tuple(out), returns
 
 
 class _Inliner:
-    """Replaces calls of terms; every name inside a term gets the prefix `term__k__`, k counting the calls in the text."""
+    """Replaces calls of terms; every name inside a term gets the prefix `term__k__`, k counting the calls in the text.
+
+    Names with two underscores cannot be written in a text, so that no name of a term can meet one of the rule's.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -91,63 +88,62 @@ class _Inliner:
             if isinstance(s, n.If):
                 cond = self.expr(s.cond, out, s.line, lazy=False)
                 out.append(n.If(cond, self.block(s.body), self.block(s.orelse), s.line))
-                continue
-            if len(s.values) == 1 and isinstance(s.values[0], n.TermCall):
-                values = self.call(s.values[0], out, s.line, lazy=False)
+            elif len(s.values) == 1 and isinstance(s.values[0], n.TermCall):
+                out.append(n.Assign(s.targets, self.call(s.values[0], out, s.line, lazy=False), s.line))
             else:
-                values = tuple(self.expr(v, out, s.line, lazy=False) for v in s.values)
-            out.append(n.Assign(s.targets, values, s.line))
+                out.append(n.Assign(s.targets, tuple(self.expr(v, out, s.line, lazy=False) for v in s.values), s.line))
         return tuple(out)
 
     def expr(self, x: n.Expr, out: list[n.Stmt], line: int, *, lazy: bool) -> n.Expr:
-        if isinstance(x, n.TermCall):
-            values = self.call(x, out, line, lazy=lazy)
-            if len(values) != 1:
-                raise self.source.error(
-                    line, f"`{x.name}` gives {len(values)} values; assign them to names on a line of their own"
-                )
-            return values[0]
-        if isinstance(x, n.IfElse):
-            return n.IfElse(
-                self.expr(x.cond, out, line, lazy=lazy),
-                self.expr(x.then, out, line, lazy=True),
-                self.expr(x.other, out, line, lazy=True),
-            )
-        if isinstance(x, n.Logic):
-            return n.Logic(x.op, tuple(self.expr(i, out, line, lazy=True) for i in x.items))
+        """Return x without calls of terms; their lines are appended to `out`. lazy: x may be left unevaluated."""
+        match x:
+            case n.TermCall():
+                values = self.call(x, out, line, lazy=lazy)
+                if len(values) != 1:
+                    problem = f"`{x.name}` gives {len(values)} values; assign them to names on a line of their own"
+                    raise self.source.error(line, problem)
+                return values[0]
+            case n.IfElse(cond, then, other):
+                test = self.expr(cond, out, line, lazy=lazy)
+                return n.IfElse(test, self.expr(then, out, line, lazy=True), self.expr(other, out, line, lazy=True))
+            case n.Logic(op, items):
+                return n.Logic(op, tuple(self.expr(i, out, line, lazy=lazy or k > 0) for k, i in enumerate(items)))
         return n.rebuild(x, lambda c: self.expr(c, out, line, lazy=lazy))
 
     def call(self, x: n.TermCall, out: list[n.Stmt], line: int, *, lazy: bool) -> tuple[n.Expr, ...]:
         self.calls += 1
         prefix = f"{x.name}__{self.calls}__"
-        text = x.term.text
+        text = x.text
         if lazy and text.body:
-            raise self.source.error(
-                line, f"`{x.name}` has several lines and cannot stand in a branch of `a if c else b`; use `if`/`else`"
+            problem = (
+                f"`{x.name}` has several lines and would be left half evaluated here; call it on a line of its own,"
             )
+            raise self.source.error(line, f"{problem} inside `if`/`else` where only one case is computed")
+        # What stands for an argument: the expression itself where it is a name or a number, or may be left unevaluated;
+        # otherwise a name of its own, so that it is computed once.
+        bound: dict[str, n.Expr] = {}
         changed = n.assigned(text.body)
-        bound: dict[str, n.Expr] = {}  # arguments that may stand for themselves; the others get a name of their own
         for name, argument in zip(text.signature.arrays, x.args, strict=True):
             value = self.expr(argument, out, line, lazy=lazy)
             if name in changed or not (lazy or isinstance(value, n.Name | n.Num)):
                 out.append(n.Assign((prefix + name,), (value,), line))
             else:
                 bound[name] = value
+
+        def rename(e: n.Expr) -> n.Expr:
+            if isinstance(e, n.Name):
+                return bound.get(e.id, n.Name(prefix + e.id))
+            return n.rebuild(e, rename)
+
         inner = list(self.block(text.body))
         returns = tuple(self.expr(r, inner, line, lazy=lazy) for r in text.returns)
-        out.extend(_rename(s, prefix, bound, line) for s in inner)
-        return tuple(_substitute(r, prefix, bound) for r in returns)
+        out.extend(_moved(n.map_expressions(s, rename), prefix, line) for s in inner)
+        return tuple(rename(r) for r in returns)
 
 
-def _rename(s: n.Stmt, prefix: str, bound: dict[str, n.Expr], line: int) -> n.Stmt:
-    if isinstance(s, n.If):
-        body, orelse = (tuple(_rename(i, prefix, bound, line) for i in arm) for arm in (s.body, s.orelse))
-        return n.If(_substitute(s.cond, prefix, bound), body, orelse, line)
-    values = tuple(_substitute(v, prefix, bound) for v in s.values)
-    return n.Assign(tuple(prefix + t for t in s.targets), values, line)
-
-
-def _substitute(x: n.Expr, prefix: str, bound: dict[str, n.Expr]) -> n.Expr:
-    if isinstance(x, n.Name):
-        return bound.get(x.id, n.Name(prefix + x.id))
-    return n.rebuild(x, lambda c: _substitute(c, prefix, bound))
+def _moved(s: n.Stmt, prefix: str, line: int) -> n.Stmt:
+    """Return a statement of a term as one of the rule: its targets renamed, on the line of the call."""
+    if isinstance(s, n.Assign):
+        return n.Assign(tuple(prefix + name for name in s.targets), s.values, line)
+    body, orelse = (tuple(_moved(i, prefix, line) for i in arm) for arm in (s.body, s.orelse))
+    return n.If(s.cond, body, orelse, line)

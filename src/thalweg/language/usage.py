@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import NoReturn
 
 from thalweg.language import nodes as n
 from thalweg.language.flatten import Flat
-from thalweg.language.parse import Text
 from thalweg.language.ranges import Range
 from thalweg.language.state import Slot
 
-if TYPE_CHECKING:
-    from thalweg.rule import Rule
-
 
 def check_usage(
-    text: Text,
+    text: n.Text,
     flat: Flat,
     slots: Mapping[str, Slot],
     defaults: Mapping[str, float | None],
     ranges: Mapping[str, Range],
-    vectors: Rule | None,
 ) -> None:
-    """Raise RuleError for a hyper-parameter that nothing reads, a default out of range, or a start that does not exist."""
+    """Raise RuleError for an argument that changes nothing, a default out of range, or a start that does not exist."""
 
-    def fail(problem: str) -> Any:
-        raise text.source.error(text.source.first_line, problem)
+    def fail(problem: str) -> NoReturn:
+        raise text.source.error(text.source.def_line, problem)
 
-    read = {name for step in flat.steps for name in [*n.names(step.expr), *(g for g, _ in step.guard)]} | set(
-        flat.outputs.values()
-    )
-    read |= {slot.start for slot in slots.values() if isinstance(slot.start, str)}
+    used = _used(flat) | {slot.start for slot in slots.values() if isinstance(slot.start, str)}
     gradient = text.signature.arrays[1]
-    if gradient not in read:
-        fail(f"the gradient `{gradient}` is never used")
+    if gradient not in used:
+        fail(f"the gradient `{gradient}` changes neither the parameter nor a slot")
+    if "value" in text.signature.numbers and "value" not in used:
+        fail("the loss `value` changes neither the parameter nor a slot; take it out")
     for name, default in defaults.items():
-        if name not in read:
-            fail(f"the hyper-parameter `{name}` is never used; use it or take it out")
+        if name not in used:
+            fail(f"the hyper-parameter `{name}` changes neither the parameter nor a slot; use it or take it out")
         if default is not None and default not in ranges[name]:
-            fail(
-                f"the default `{name} = {default!r}` is out of range: {ranges[name].condition(name)}; `ranges=` declares another range"
-            )
-    if text.signature.numbers.get("t") is not None or text.signature.numbers.get("value") is not None:
-        fail("`t` is the step count and `value` the loss: they are given at each step and have no default")
+            condition = ranges[name].condition(name)
+            fail(f"the default `{name} = {default!r}` is out of range, {condition}; `ranges=` declares another range")
     for name, slot in slots.items():
-        if name not in read and not slot.copies:
-            fail(f"the slot `{name}` is written and never read; take it out")
-        if isinstance(slot.start, str) and not slot.copies and slot.start not in defaults:
+        if name not in used:
+            fail(f"the slot `{name}` is written and its old value is never read; take it out")
+        if isinstance(slot.start, str) and slot.start not in defaults:
+            known = ", ".join(defaults) or "none"
             fail(
-                f"the slot `{name}` starts at `{slot.start}`, which is no hyper-parameter; there are {', '.join(defaults) or 'none'}"
+                f"the slot `{name}` starts at `{slot.start}`, which is no hyper-parameter of this text; it has: {known}"
             )
-    if vectors is not None and any(step.word == "total" for step in flat.steps):
-        fail("a rule with `total` takes all tensors of the model and cannot leave vectors to another rule")
+
+
+def _used(flat: Flat) -> set[str]:
+    """Return the names that new values depend on."""
+    used = {new for name, new in flat.outputs.items() if new != name}
+    for step in reversed(flat.steps):
+        if used & set(step.names):
+            used |= {*n.names(step.expr), *(name for name, _ in step.guard)}
+    return used

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from thalweg.rule import Rule
 
-# name of a rule -> the family (module) that holds it; a test compares this with what the modules define
+# Name of a rule -> the family (module) that holds it; a test compares this with what the modules define.
 FAMILIES = {
     "sgd": "descent",
     "momentum": "descent",
@@ -23,7 +23,7 @@ class Registry(Mapping[str, Rule]):
 
     def __getitem__(self, name: str) -> Rule:
         if name not in FAMILIES:
-            raise KeyError(name)
+            raise KeyError(f"there is no rule {name!r}; there are: {', '.join(FAMILIES)}")
         found = vars(import_module(f"thalweg.rules.{FAMILIES[name]}"))[name]
         assert isinstance(found, Rule)
         return found.family.get(None)

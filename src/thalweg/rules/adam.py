@@ -16,7 +16,7 @@ def adam(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
     return w, m, v
 
 
-# Both corrections are in the rate and eps is added to the root of the uncorrected v: the form before section 2.1 of the paper.
+# Both corrections are in the rate, and eps is added to the root of the uncorrected v.
 @adam.convention(
     "book", source="Deep Learning from Scratch, common/optimizer.py; Kingma & Ba 2015, section 2, last paragraph"
 )

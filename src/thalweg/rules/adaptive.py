@@ -9,7 +9,7 @@ from thalweg.words import sqrt
 BOOK = "Saito, Deep Learning from Scratch, O'Reilly Japan 2016, section 6.1"
 
 
-# The paper has no eps outside the root: its delta keeps the matrix invertible and plays the same part.
+# eps is the paper's delta, which is added to the root and may be zero there.
 @rule(source="Duchi, Hazan & Singer 2011, JMLR 12, figure 1 (diagonal)", title="AdaGrad", default="book")
 def adagrad(w, g, h, *, lr=0.01, eps=1e-8):
     h = h + g**2

@@ -7,7 +7,7 @@ from thalweg.rule import rule
 BOOK = "Saito, Deep Learning from Scratch, O'Reilly Japan 2016, section 6.1"
 
 
-@rule(source="Cauchy 1847; Robbins & Monro 1951, eq. (8)", title="SGD", default="book")
+@rule(source="Cauchy 1847; Robbins & Monro 1951", title="SGD", default="book")
 def sgd(w, g, *, lr=0.01):
     w = w - lr * g
     return w
@@ -27,7 +27,7 @@ def momentum(w, g, v, *, lr=0.01, momentum=0.9):
 momentum.also("book", source=f"{BOOK}, eq. (6.3) and (6.4)")
 
 
-# The buffer holds gradients, not steps: a change of lr acts on the whole of it. torch starts it at g, which is momentum * 0 + g.
+# The buffer holds gradients, not steps, so that a change of lr acts on all of it. It starts at momentum * 0 + g = g.
 @momentum.convention("torch", source="torch.optim.SGD(momentum=)")
 def momentum_torch(w, g, b, *, lr=1e-3, momentum=0.9):
     b = momentum * b + g
@@ -35,9 +35,9 @@ def momentum_torch(w, g, b, *, lr=1e-3, momentum=0.9):
     return w, b
 
 
-# Sutskever et al. take the gradient at the look-ahead point; Bengio et al. store that point instead, which gives this form.
+# Nesterov's gradient is the one at the look-ahead point. Bengio et al. store that point instead, which gives this form.
 @rule(
-    source="Nesterov 1983; Bengio, Boulanger-Lewandowski & Pascanu 2012, arXiv:1212.0901, eq. (6) and (7)",
+    source="Nesterov 1983; Bengio, Boulanger-Lewandowski & Pascanu 2012, arXiv:1212.0901, section 3.5",
     default="book",
 )
 def nesterov(w, g, v, *, lr=0.01, momentum=0.9):
@@ -46,7 +46,7 @@ def nesterov(w, g, v, *, lr=0.01, momentum=0.9):
     return w, v
 
 
-# The copy of this class in circulation updates v first, which counts the momentum twice; here v is the old one, as it should be.
+# The copy of this class in circulation updates v first, which counts the momentum twice; here v is the old one.
 @nesterov.convention("book", source="Deep Learning from Scratch, common/optimizer.py, with v read before it is updated")
 def nesterov_book(w, g, v, *, lr=0.01, momentum=0.9):
     w = w + momentum * momentum * v - (1 + momentum) * lr * g

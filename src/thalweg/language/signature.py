@@ -1,0 +1,68 @@
+"""The arguments of a rule: arrays by position, numbers by keyword; and which names may be used."""
+
+from __future__ import annotations
+
+import ast
+
+from thalweg.language.nodes import Signature
+from thalweg.language.ranges import is_finite
+from thalweg.language.source import Source
+from thalweg.language.vocabulary import WORDS
+
+STEP_NUMBERS = ("t", "value")
+"""Keyword arguments that are no hyper-parameters, given at each step: the step count, and the loss."""
+
+
+def read_signature(source: Source) -> Signature:
+    """Return the signature of a function; raises RuleError for what is neither an array nor a number."""
+    tree, a = source.tree, source.tree.args
+    check_name(source, tree, tree.name, is_function=True)
+    if a.vararg or a.kwarg:
+        problem = "name every argument: `*args` and `**kwargs` say nothing about slots and hyper-parameters"
+        raise source.error(source.line(a.vararg or a.kwarg or tree), problem)
+    arrays = [*a.posonlyargs, *a.args]
+    if a.defaults:
+        first = arrays[-len(a.defaults)].arg
+        problem = (
+            f"arguments before `*` are arrays and have no default; hyper-parameters stand behind it: `*, {first}=...`"
+        )
+        raise source.error(source.line(a.defaults[0]), problem)
+    for argument in [*arrays, *a.kwonlyargs]:
+        check_name(source, argument, argument.arg)
+    for argument in arrays:
+        if argument.arg in STEP_NUMBERS:
+            problem = f"`{argument.arg}` is a number: it stands behind `*`, as in `(w, g, *, {argument.arg}, lr=0.01)`"
+            raise source.error(source.line(argument), problem)
+    numbers = {
+        argument.arg: None if default is None else _default(source, argument.arg, default)
+        for argument, default in zip(a.kwonlyargs, a.kw_defaults, strict=True)
+    }
+    return Signature(tuple(argument.arg for argument in arrays), numbers)
+
+
+def check_name(source: Source, node: ast.AST, name: str, *, is_function: bool = False) -> None:
+    """Raise RuleError for a name that cannot be used for an argument or a value."""
+    if name in WORDS and not is_function:
+        problem = f"`{name}` is a word of the language; call it something else, such as `{name}_` or `{name[0]}`"
+    elif "__" in name:
+        problem = f"`{name}`: names with two underscores in a row belong to generated code; use one"
+    elif not name.isascii():
+        problem = f"`{name}`: write the name in ASCII letters, such as `beta` for `β`"
+    else:
+        return
+    raise source.error(source.line(node), problem)
+
+
+def _default(source: Source, name: str, node: ast.expr) -> float:
+    line = source.line(node)
+    if name in STEP_NUMBERS:
+        what = "the step count" if name == "t" else "the loss of the step"
+        raise source.error(line, f"`{name}` is {what}: it is given at each step and has no default")
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError):
+        value = None
+    if not is_finite(value):
+        problem = f"the default of `{name}` is a finite number, written out (such as 1e-3), not `{ast.unparse(node)}`"
+        raise source.error(line, problem)
+    return float(value)
