@@ -1,4 +1,7 @@
-"""Gradient descent for the arrays you already have: update rules for NumPy parameters, and a laboratory to compare them.
+"""Gradient descent for the arrays you already have.
+
+Update rules for NumPy parameters, and a laboratory to compare
+them.
 
     import thalweg as tw
 
@@ -11,7 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-# Bound here, and not when first asked for: importing the module thalweg.rule would put the module in the place of the decorator.
+# Bound here, and not when first asked for: importing the module thalweg.rule would put the module in the place of
+# the decorator.
 from thalweg.rule import Rule, rule, term
 
 __version__ = "0.1.0"
@@ -43,10 +47,15 @@ _CLASSES = {
     "Adam": "adam",
 }
 
-__all__ = ["Rule", "__version__", "rule", "term", *_LAZY, *_CLASSES]  # noqa: PLE0604  (strings, all of them)
+_MODULES = ("nn", "problems")
+
+__all__ = ["Rule", "__version__", "rule", "term", *_LAZY, *_CLASSES, *_MODULES]  # noqa: PLE0604  (strings, all of them)
 
 
 def __getattr__(name: str) -> Any:
+    value: Any
+    if name in _MODULES:
+        return import_module(f"thalweg.{name}")
     if name in _CLASSES:
         value = import_module("thalweg.classes").class_of(_CLASSES[name])
     elif name in _LAZY:
