@@ -1,0 +1,1 @@
+"""Benchmarks: written like tests, with the competitors as columns. `make bench` runs them."""
