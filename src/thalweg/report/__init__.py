@@ -1,0 +1,1 @@
+"""Records to pictures: SVG, one offline HTML page, and the table in the terminal."""
