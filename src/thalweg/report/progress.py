@@ -29,6 +29,8 @@ LEVELS = "▁▂▃▄▅▆▇"
 NEARLY_PERFECT = 0.99
 PLAIN_SECONDS = 5.0
 """Where there is no terminal, at most one line in this many seconds."""
+_PACE = 3  # runs of each worker, before anything is said of the time left
+_RECENT = 50  # runs from which the pace is taken
 _CURVE_WIDTH = 21
 _BAR_WIDTH = 30
 
@@ -80,20 +82,16 @@ class Board:
         self.failed = 0
         for record in recorded:
             self._add(record)
-        self._before = self.done
         self._start = time.monotonic()
-        self._first = self._last = self._start
+        self._taken: list[float] = []
         self._lock = threading.Lock()
 
     def show(self, record: Record | None) -> None:
         """As in `Display`."""
         with self._lock:
-            self._last = time.monotonic()
-            if self.done + self.failed == self._before:
-                # Workers take a second to start; the first run's own time says when the work began.
-                self._first = self._last - (record["seconds"]["total"] if record else 0.0)
             if record:
                 self._add(record)
+                self._taken.append(record["seconds"]["total"])
             else:
                 self.failed += 1
 
@@ -102,19 +100,18 @@ class Board:
         self.done += 1
 
     def times(self) -> str:
-        """Elapsed, and what is left by the pace so far."""
-        now = time.monotonic()
-        elapsed = f"{clock(now - self._start)} elapsed"
-        new = self.done + self.failed - self._before
+        """Elapsed, and what is left at the pace of late."""
+        elapsed = f"{clock(time.monotonic() - self._start)} elapsed"
         left = self.total - self.done - self.failed
         if not left:
             return elapsed
-        if not new:
+        if not self._taken:
             return f"{elapsed}, starting {formats.plural(self._workers, 'worker')}"
-        if new < 3 * self._workers:  # too few to know the pace
+        if len(self._taken) < _PACE * self._workers:
             return elapsed
-        seconds = left * (self._last - self._first) / new - (now - self._last)
-        return f"{elapsed}, about {clock(max(seconds, 0.0))} left"
+        # The median, because the first run of a rule may wait for its kernel to be compiled.
+        seconds = left * statistics.median(self._taken[-_RECENT:]) / self._workers
+        return f"{elapsed}, about {clock(seconds)} left"
 
     def best(self) -> tuple[str, float, float] | None:
         """Rule, learning rate and mean validation metric of the best so far, of runs that finished."""
