@@ -11,12 +11,8 @@ from thalweg.words import abs, maximum, mean, norm, rms, sqrt, sum, total  # noq
     state={"m": full("initial_momentum"), "v": number(0.0)},
 )
 def novograd(w, g, m, v, *, t, lr=0.01, beta1=0.95, beta2=0.98, eps=1e-8, weight_decay=0.0, initial_momentum=0.0):
-    if t == 1:
-        v = norm(g) ** 2
-        m = g / (sqrt(v) + eps) + weight_decay * w
-    else:
-        v = beta2 * v + (1 - beta2) * norm(g) ** 2
-        m = beta1 * m + (g / (sqrt(v) + eps) + weight_decay * w)
+    v = norm(g) ** 2 if t == 1 else beta2 * v + (1 - beta2) * norm(g) ** 2
+    m = beta1 * m + (g / (sqrt(v) + eps) + weight_decay * w)
     w = w - lr * m
     return w, m, v
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from thalweg.engine.finite import FiniteCheck, first_nonfinite
 from thalweg.engine.gate import Gate
-from thalweg.engine.interpreter import evaluate, write
+from thalweg.engine.interpreter import cast, evaluate, write
 from thalweg.engine.numba_support import numba_available
 from thalweg.engine.table import Table, Tensor
 from thalweg.rule import Rule
@@ -75,15 +75,18 @@ class Share:
         if self._table is not None:
             self._table.fetch(params, grads)
 
-    def first_nonfinite(self, grads: Sequence[Any]) -> tuple[int, tuple[Any, ...]] | None:
-        """Return (position among all names, index) of the first gradient element that is not finite, or None."""
+    def first_nonfinite(self, params: Arrays, grads: Sequence[Any]) -> tuple[int, tuple[Any, ...]] | None:
+        """Return (position among all names, index) of the first gradient element that is not finite, or None.
+
+        An element that is too large for the parameter's dtype is an infinity in it.
+        """
         if self._table is not None:
             found = self._finite.first_nonfinite()
             if found is None:
                 return None
             tensor = self._table.tensors[found[0]]
             return tensor.index, np.unravel_index(found[1], tensor.shape, tensor.order)
-        found = first_nonfinite([grads[i] for i in self.positions])
+        found = first_nonfinite([cast(grads[i], params[i].dtype) for i in self.positions])
         if found is None:
             return None
         position = self.positions[found[0]]
@@ -122,6 +125,10 @@ class Binding:
         self.taking_part: list[int] = []
         self.shares: list[Share] = []
         self._is_ready = False
+
+    def watch(self, states: Mapping[str, ParameterState]) -> None:
+        """Let gradients be copied that lie in the memory of state, which a step writes to as well."""
+        self.gate.watch([a for s in states.values() for a in s.slots.values() if isinstance(a, np.ndarray)])
 
     def read(self, arrays: list[Any], gradients: list[Any]) -> bool:
         """Check all arrays and read their pointers; True if `derive` has to be called before the step."""
@@ -201,4 +208,5 @@ def start(rule: Rule, name: str, numbers: Mapping[str, float], w: NDArray[Any] |
     if slot.is_number or w is None:
         return first
     shapes = {"array": w.shape, "rows": (*w.shape[:-1], 1), "columns": (*w.shape[:-2], 1, *w.shape[-1:])}
-    return np.full(shapes[slot.shape], first, w.dtype, order=order)
+    with np.errstate(over="ignore", under="ignore"):
+        return np.full(shapes[slot.shape], first, w.dtype, order=order)

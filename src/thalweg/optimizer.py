@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import numbers
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -167,31 +168,32 @@ class Optimizer:
     def _update(self, params: Any, grads: Any, value: float | None) -> None:
         names, arrays = leaves(params)
         gradients = matching(names, grads)
-        numbers = self._hyper.at(self._t + 1)
+        numbers_now = self._hyper.at(self._t + 1)
         if self._needs_value:
-            numbers["value"] = _checked_loss(self._rule, value)
+            numbers_now["value"] = _checked_loss(self._rule, value)
         binding = self._binding
         if binding is None or binding.names != names:
             check_names(names)
             binding = Binding(self._rule, names)
+            binding.watch(self._states)
         fresh: dict[str, ParameterState] = {}
         shared = self._shared or {
-            s: start(rule, s, numbers)
+            s: start(rule, s, numbers_now)
             for rule in rules_of(self._rule)
             for s, slot in rule.slots.items()
             if slot.shape == "shared"
         }
+        self._binding = None  # until the step is taken: what a failed one has derived may hold state that is not kept
         if binding.read(arrays, gradients):
-            fresh = binding.fresh(self._states, arrays, gradients, numbers, self._t)
+            fresh = binding.fresh(self._states, arrays, gradients, numbers_now, self._t)
             binding.derive(self._states | fresh, gradients)
-        if self._step(binding, arrays, gradients, numbers, shared):
-            # Only now is anything kept; a name first seen in a step that was not taken starts anew.
-            self._states.update(fresh)
+        if self._step(binding, arrays, gradients, numbers_now, shared):
+            if fresh:
+                self._states.update(fresh)
+                binding.watch(self._states)
             self._shared = shared
             self._binding = binding
             self._count(binding)
-        elif not fresh:
-            self._binding = binding
 
     def _count(self, binding: Binding) -> None:
         self._t += 1
@@ -212,17 +214,17 @@ class Optimizer:
         """Take the step; False if it was left out because of a gradient that is not finite."""
         for share in binding.shares:
             share.fetch(arrays, gradients)
-        if self._nonfinite != "allow" and not self._is_finite(binding, gradients):
+        if self._nonfinite != "allow" and not self._is_finite(binding, arrays, gradients):
             return False
         writes = [share.prepare(arrays, gradients, numbers, self._t + 1, shared) for share in binding.shares]
         for write in writes:
             write()
         return True
 
-    def _is_finite(self, binding: Binding, gradients: Sequence[Any]) -> bool:
+    def _is_finite(self, binding: Binding, arrays: Sequence[NDArray[Any]], gradients: Sequence[Any]) -> bool:
         """Look at all gradients: True if they are finite, False to leave the step out, or the error."""
         for share in binding.shares:
-            found = share.first_nonfinite(gradients)
+            found = share.first_nonfinite(arrays, gradients)
             if found is None:
                 continue
             if self._nonfinite == "skip":
@@ -230,8 +232,10 @@ class Optimizer:
                 return False
             position, place = found
             where = f" at [{', '.join(str(int(i)) for i in place)}]" if len(place) else ""
+            element = gradients[position][place]
+            too_large = f", too large for {arrays[position].dtype}" if np.isfinite(element) else ""
             raise NonFiniteError(
-                f"the gradient of {binding.names[position]!r} is {gradients[position][place]}{where}; nothing has "
+                f"the gradient of {binding.names[position]!r} is {element}{where}{too_large}; nothing has "
                 "changed. A usual cause is a rate that is too large. "
                 'nonfinite="skip" leaves such steps out, "allow" does not look'
             )
@@ -271,6 +275,10 @@ def _by_name(rule: Rule, args: tuple[Any, ...], named: Mapping[str, Any]) -> dic
 def _checked_loss(rule: Rule, value: float | None) -> float:
     if value is None:
         raise TypeError(f"{rule.title} needs the loss of the step: update(params, grads, value=loss)")
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(
+            f"the loss given to {rule.title} is of type {type(value).__name__}; give a number: value=float(loss)"
+        )
     number = float(value)
     if not np.isfinite(number):
         raise NonFiniteError(f"the loss given to {rule.title} is {number}; nothing has changed")

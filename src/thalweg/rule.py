@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, NoReturn, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,11 @@ from thalweg.language.flatten import Flat, flatten
 from thalweg.language.hoist import Hoisted, hoist
 from thalweg.language.meaning import Meaning
 from thalweg.language.parse import parse
-from thalweg.language.ranges import Range, is_finite, range_of
-from thalweg.language.signature import STEP_NUMBERS
+from thalweg.language.ranges import Range
 from thalweg.language.source import read, scope_of_caller
 from thalweg.language.state import Slot
 from thalweg.language.terms import Term, canonical
-from thalweg.language.usage import check_usage
+from thalweg.language.usage import check_usage, defaults_of, ranges_of, slots_of
 
 Function = Callable[..., Any]
 
@@ -58,12 +58,13 @@ class Rule:
         self.declared = declared
         self.name, self.title = family.name, family.title
         self.convention_name, self.source, self.vectors = declared.convention, declared.source, declared.vectors
-        self.slots: Mapping[str, Slot] = MappingProxyType(self._slots())
-        self.defaults: Mapping[str, float | None] = MappingProxyType(self._defaults())
-        self.ranges: Mapping[str, Range] = MappingProxyType(self._ranges())
+        self.slots: Mapping[str, Slot] = MappingProxyType(slots_of(text, declared.state))
+        self.defaults: Mapping[str, float | None] = MappingProxyType(defaults_of(text, declared.defaults))
         self.flat: Flat = flatten(text, self.slots)
-        check_usage(text, self.flat, self.slots, self.defaults, self.ranges)
-        self._check_vectors()
+        check_usage(text, self.flat, self.slots, self.defaults)
+        self.ranges: Mapping[str, Range] = MappingProxyType(ranges_of(text, declared.ranges, self.defaults))
+        if self.vectors is not None:
+            self._check_vectors(self.vectors)
 
     def __repr__(self) -> str:
         return f"<rule {self.name}[{self.convention_name}]: {', '.join(self.slots) or 'no state'}>"
@@ -75,7 +76,7 @@ class Rule:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        found_by = str(self.text.source.scope.get("__name__")), self.name, self.convention_name
+        found_by = self.text.source.module, self.name, self.convention_name
         try:
             found = _held_by(*found_by)
         except (ImportError, RuleError):
@@ -99,7 +100,7 @@ class Rule:
         Layout, comments, defaults, ranges, sources and the name of the rule do not change it; other names of slots,
         hyper-parameters and values do.
         """
-        slots = (f"{name}: {s.shape} {'w' if s.copies else s.start}" for name, s in self.slots.items())
+        slots = (f"{name}: {s.shape} {'(a copy)' if s.copies else s.start}" for name, s in self.slots.items())
         parts = [canonical(self.text), *slots, self.vectors.digest if self.vectors else ""]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -118,7 +119,7 @@ class Rule:
         """The rule split into the numbers known before a step, and the rest: what kernels are made from."""
         return hoist(self.text, self.flat)
 
-    def function(self, w: Any, g: Any, *state: Any, **numbers: float) -> tuple[Any, ...]:
+    def function(self, w: Any, g: Any, /, *state: Any, **numbers: float) -> tuple[Any, ...]:
         """Return (new w, new state ...) of one tensor by the meaning of the rule; nothing that is passed in is changed.
 
         w: array of float32 or float64. g: array of the same shape and dtype. state: the slots in the order of the text,
@@ -179,57 +180,17 @@ class Rule:
         declared = replace(self.declared, convention=name, source=source or self.source, defaults=merged)
         return self.family.add(self.text, declared)
 
-    # Checks -----------------------------------------------------------------------------------------------------------
-
-    def _fail(self, problem: str) -> NoReturn:
-        raise self.text.source.error(self.text.source.def_line, problem)
-
-    def _slots(self) -> dict[str, Slot]:
-        names, state = self.text.signature.arrays[2:], self.declared.state
-        for name, slot in state.items():
-            if name not in names:
-                self._fail(
-                    f"`state=` names `{name}`, which is no slot of the text; it has: {', '.join(names) or 'none'}"
-                )
-            if not isinstance(slot, Slot):
-                kinds = 'full(start), copy("w"), number(start), shared(start), rows() or columns()'
-                self._fail(f"`state=` gives {slot!r} for `{name}`; use {kinds}")
-        return {name: state.get(name, Slot()) for name in names}
-
-    def _own(self) -> dict[str, float | None]:
-        return {name: x for name, x in self.text.signature.numbers.items() if name not in STEP_NUMBERS}
-
-    def _defaults(self) -> dict[str, float | None]:
-        own = self._own()
-        for name, x in self.declared.defaults.items():
-            if name not in own:
-                self._fail(f"`{name}` is no hyper-parameter of this text; it has: {', '.join(own) or 'none'}")
-            if not is_finite(x):
-                self._fail(f"the default of `{name}` is a finite number, not {x!r}")
-        return own | {name: float(x) for name, x in self.declared.defaults.items()}
-
-    def _ranges(self) -> dict[str, Range]:
-        own, given = self._own(), self.declared.ranges
-        for name in given:
-            if name not in own:
-                self._fail(
-                    f"`ranges=` names `{name}`, no hyper-parameter of this text; it has: {', '.join(own) or 'none'}"
-                )
-        try:
-            return {name: Range.parse(given[name]) if name in given else range_of(name) for name in own}
-        except ValueError as error:
-            self._fail(f"`ranges=`: {error}")
-
-    def _check_vectors(self) -> None:
-        if self.vectors is None:
-            return
-        if not isinstance(self.vectors, Rule):
-            self._fail(f"`vectors=` is the rule for parameters of fewer than two axes, not {self.vectors!r}")
-        for one in (self, self.vectors):
-            if one.facts.coupled:
-                self._fail(f"`vectors=`: `{one.name}` has a total or a shared slot, so all parameters follow one text")
-        if self.vectors.facts.axes or self.vectors.facts.matrix or self.vectors.vectors:
-            self._fail(f"`vectors=`: `{self.vectors.name}` is itself a rule for matrices")
+    def _check_vectors(self, vectors: Any) -> None:
+        problem = None
+        if not isinstance(vectors, Rule):
+            problem = f"is the rule for parameters of fewer than two axes, not {vectors!r}"
+        elif self.facts.coupled or vectors.facts.coupled:
+            one = self if self.facts.coupled else vectors
+            problem = f"does not go with `{one.name}`, whose total or shared slot is of all parameters"
+        elif vectors.facts.axes or vectors.facts.matrix or vectors.vectors:
+            problem = f"names `{vectors.name}`, which is a rule for matrices itself"
+        if problem:
+            raise self.text.source.error(self.text.source.def_line, f"`vectors=` {problem}")
 
     def _numbers(self, given: Mapping[str, float]) -> dict[str, float]:
         wanted = self.text.signature.numbers
@@ -251,6 +212,9 @@ class Family:
 
     def add(self, text: n.Text, declared: Declaration) -> Rule:
         """Make a Rule of a text, and keep it under the name of its convention."""
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", declared.convention, re.ASCII):
+            problem = f"the name of a convention is letters, digits, `_`, `.` and `-`, not {declared.convention!r}"
+            raise text.source.error(text.source.def_line, problem)
         if declared.convention in self.conventions:
             have = ", ".join(self.conventions)
             problem = (

@@ -56,7 +56,7 @@ class Gate:
         where neither is, since it has to be staged.
     stage_param: (n,) bool: not contiguous, or not aligned. The kernel must work on a copy, written back afterwards.
     stage_grad: (n,) bool: not contiguous in the order of the parameter, not aligned, of another dtype, or touching the
-        memory of some parameter. The kernel must read a copy in the parameter's order and dtype, made before anything
+        memory of some parameter or of an array that is watched. The kernel must read a copy in the parameter's order and dtype, made before anything
         is written; the pointer is not to be used.
     """
 
@@ -72,6 +72,7 @@ class Gate:
         self.stage_grad: NDArray[np.bool_] = np.zeros(n, np.bool_)
         self._seen: list[_Name] = []
         self._memory = Memory([])
+        self._watched: list[tuple[int, Extent]] = []
         self._first_change: Callable[[int, int, int], int] | None = None
         self._context = 0
         self._alive: tuple[Any, ...] = ()
@@ -96,6 +97,14 @@ class Gate:
             return False
         return self._look_closely(params, grads)
 
+    def watch(self, arrays: Sequence[NDArray[Any]]) -> None:
+        """Let these arrays be written to in a step beside the parameters: a gradient that touches one is staged too.
+
+        The next `read` looks closely and says that something has changed.
+        """
+        self._watched = [(_start(array), extent(array.shape, array.strides, array.itemsize)) for array in arrays]
+        self._seen, self._first_change = [], None
+
     def _look_closely(self, params: list[Any], grads: list[Any]) -> bool:
         for name, parameter, gradient in zip(self.names, params, grads, strict=True):
             check_parameter(name, parameter)
@@ -105,8 +114,9 @@ class Gate:
         arrays = [_remember(array) for array in params]
         memory = self._memory
         if [(name.start, name.parameter) for name in self._seen] != list(zip(starts, arrays, strict=True)):
-            memory = Memory([(start, array.span) for start, array in zip(starts, arrays, strict=True)])
-            memory.check_apart(self.names, params)
+            places = [(start, array.span) for start, array in zip(starts, arrays, strict=True)]
+            Memory(places).check_apart(self.names, params)
+            memory = Memory(places + self._watched)
         seen = []
         grad_starts = [0 if gradient is None else _start(gradient) for gradient in grads]
         for start, array, gradient, grad_start in zip(starts, arrays, grads, grad_starts, strict=True):

@@ -43,9 +43,7 @@ def evaluate(
         terms: list[float] = []
         results = []
         for w, g, state, own in zip(params, grads, states, numbers, strict=True):
-            with np.errstate(over="ignore", under="ignore"):
-                gradient = g.astype(w.dtype, copy=False)
-            arrays = [w, gradient, *((shared if s in shared else state)[s] for s in rule.slots)]
+            arrays = [w, cast(g, w.dtype), *((shared if s in shared else state)[s] for s in rule.slots)]
             lifted = [np.atleast_1d(a) if isinstance(a, np.ndarray) else a for a in arrays]
             with contextlib.suppress(_OpenError):
                 results.append(rule.meaning(lifted, own, _total(known, terms)))
@@ -55,6 +53,12 @@ def evaluate(
         for x in terms:
             added = added + x
         known.append(added)
+
+
+def cast(gradient: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return a gradient in the dtype of its parameter; what is too large becomes an infinity."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(gradient).astype(dtype, copy=False)
 
 
 def write(

@@ -68,6 +68,9 @@ _INSTEAD = {
 }
 
 
+_OF_NUMBERS = " ".join(name for name, word in WORDS.items() if word.of_numbers)
+
+
 class _Flattener:
     def __init__(self, text: n.Text, slots: Mapping[str, Slot]) -> None:
         self.text = text
@@ -172,7 +175,8 @@ class _Flattener:
             self.block(body)
             arms.append(self.env)
         self.env, self.guard, self.line = before, outer, s.line
-        for target in sorted(n.assigned(s.body)):
+        # Names inside of terms are assigned in one branch only, and nothing behind it reads them.
+        for target in sorted(n.assigned(s.body) & n.assigned(s.orelse)):
             then, other = arms[0][target], arms[1][target]
             joined = self.either(f"`{n.written_name(target)}`", kind, self.kinds[then], self.kinds[other])
             self.env[target] = self.emit(target, n.IfElse(n.Name(name), n.Name(then), n.Name(other)), joined)
@@ -276,8 +280,8 @@ class _Flattener:
                     return n.Bin("/", n.Num(1.0), base), kind
             if kind.is_number:
                 raise self.error(
-                    f"`{n.shown(x)}`: numbers after a reduction know + - * / sqrt, comparisons, `x**2`, `x**0.5` and "
-                    f"`x**-1`, with the exponent written out; write other powers as products"
+                    f"`{n.shown(x)}`: numbers after a reduction know the powers 2, 0.5 and -1, written out; "
+                    f"write others as products"
                 )
             self.exact = False
         return n.Call("power", (base, exponent)), kind
@@ -302,7 +306,7 @@ class _Flattener:
         parts = [self.value(a, lazy=lazy) for a in x.args]
         kind = STEP.join(*(k for _, k in parts))
         if kind.is_number and kind != STEP and not word.of_numbers:
-            raise self.error(f"`{n.shown(x)}`: numbers after a reduction know + - * / sqrt and comparisons only")
+            raise self.error(f"`{n.shown(x)}`: numbers after a reduction know + - * /, comparisons, {_OF_NUMBERS}")
         self.exact = self.exact and (word.exact or kind == STEP)
         return n.Call(x.word, tuple(e for e, _ in parts)), kind
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from thalweg.language import nodes as n
@@ -50,8 +50,8 @@ class Generated:
     def _label(self) -> str:
         return f"<{self._text.source.tree.name}>"
 
-    def __call__(self, *args: Any, **numbers: Any) -> Any:
-        """Call the function; raises NumberError where a number cannot be computed."""
+    def __call__(self, args: Sequence[Any], numbers: Mapping[str, Any]) -> Any:
+        """Call the function, with numbers by keyword; raises NumberError where a number cannot be computed."""
         assert self._function is not None
         try:
             return self._function(*args, **numbers)

@@ -12,6 +12,7 @@ from thalweg.language import nodes as n
 from thalweg.language.flatten import Flat, Guard, Step
 from thalweg.language.generated import FAULTS, Generated
 from thalweg.language.kinds import STEP, Kind
+from thalweg.language.vocabulary import WORDS
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class StepNumbers:
 
         Raises NumberError if a number that every tensor needs cannot be computed.
         """
-        columns, put_off = self._generated(**{name: float(x) for name, x in numbers.items()})
+        columns, put_off = self._generated((), {name: float(x) for name, x in numbers.items()})
         return columns, put_off
 
 
@@ -65,6 +66,9 @@ class _Hoister:
         self.kinds = dict(flat.kinds)
         self.generated = Generated(text, f"def numbers({', '.join(text.signature.numbers)}):")
         self.columns: dict[tuple[str, Guard], str] = {}
+        self.numbers: dict[tuple[str, Guard], str] = {}
+        self.reductions: dict[str, str] = {}
+        self.same: dict[str, str] = {}  # a reduction -> an equal one before it
         self.steps: list[Step] = []
         self.line = text.source.def_line
 
@@ -75,7 +79,7 @@ class _Hoister:
             if step.kind.level == STEP.level:
                 self.define(step.names[0], n.text(step.expr), step.guard)
             else:
-                self.steps.append(self.rest(step))
+                self.add(self.rest(step))
         names = tuple(self.columns.values())
         self.line = self.text.return_line
         self.write(f"    return ({''.join(f'{name}, ' for name in names)}), put_off__")
@@ -87,13 +91,22 @@ class _Hoister:
         guard = tuple(
             (self.column(n.Name(name), ()).id if self.is_step(name) else name, wanted) for name, wanted in step.guard
         )
-        # Numbers inside of arrays and reductions become steps of their own; `total` and steps of numbers hold theirs.
-        pull = step.word != "total" and (step.word is not None or not step.kind.is_number)
+        # Numbers inside of arrays, reductions and totals become steps of their own; a step of numbers holds its own.
+        pull = step.word is not None or not step.kind.is_number
         if step.word is None:
             expr = self.replace(step.expr, guard, pull=pull)
         else:
             expr = n.rebuild(step.expr, lambda x: self.replace(x, guard, pull=pull))
         return Step(step.names, expr, step.kind, guard, step.line)
+
+    def add(self, step: Step) -> None:
+        """Append a step, but no reduction twice: kernels take all of them, whether or not a branch asks for it."""
+        if step.word is not None and WORDS[step.word].kind == "reduction":
+            first = self.reductions.setdefault(n.text(step.expr), step.names[0])
+            if first != step.names[0]:
+                self.same[step.names[0]] = first
+                return
+        self.steps.append(step)
 
     def is_step(self, name: str) -> bool:
         return self.kinds[name].level == STEP.level
@@ -109,6 +122,8 @@ class _Hoister:
         if pull and not isinstance(x, n.Name) and all(self.kinds[name].is_number for name in names):
             return self.pulled(x, guard)
         match x:
+            case n.Name(id):
+                return n.Name(self.same.get(id, id))
             case n.IfElse(cond, then, other):
                 test = self.replace(cond, guard, pull=pull)
                 yes, no = ((test.id, True), (test.id, False)) if isinstance(test, n.Name) else (_PERHAPS, _PERHAPS)
@@ -122,11 +137,14 @@ class _Hoister:
     def pulled(self, x: n.Expr, guard: Guard) -> n.Name:
         """Return the name of a step of its own for x, which is a number of the tensor or the model."""
         inside = self.replace(x, guard, pull=False)
-        level = max(self.kinds[name].level for name in n.names(x))
-        name = f"n__s{len(self.steps)}"
-        self.kinds[name] = Kind(level, truth=self.is_truth(x))
-        self.steps.append(Step((name,), inside, self.kinds[name], guard, self.line))
-        return n.Name(name)
+        key = (n.text(inside), guard)
+        if key not in self.numbers:
+            level = max(self.kinds[name].level for name in n.names(x))
+            name = f"n__s{len(self.numbers)}"
+            self.kinds[name] = Kind(level, truth=self.is_truth(x))
+            self.steps.append(Step((name,), inside, self.kinds[name], guard, self.line))
+            self.numbers[key] = name
+        return n.Name(self.numbers[key])
 
     def is_truth(self, x: n.Expr) -> bool:
         match x:

@@ -48,7 +48,7 @@ class Meaning:
         """
         exact = {name: float(x) for name, x in numbers.items()}
         with np.errstate(all="ignore"):
-            results = self._generated(*arrays, total=total, **exact)
+            results = self._generated(arrays, {**exact, "total": total})
         given = list(zip(self._text.signature.arrays, arrays, strict=True))
         del given[1]  # the gradient
         return tuple(self._new(name, old, x, arrays) for (name, old), x in zip(given, results, strict=True))

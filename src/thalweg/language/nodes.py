@@ -190,10 +190,10 @@ def names(x: Expr) -> list[str]:
 
 
 def assigned(statements: tuple[Stmt, ...]) -> set[str]:
-    """Return the names that statements assign; both branches of an `if` assign the same."""
+    """Return the names that statements assign in any case: of an `if`, those that both branches assign."""
     found: set[str] = set()
     for s in statements:
-        found |= set(s.targets) if isinstance(s, Assign) else assigned(s.body)
+        found |= set(s.targets) if isinstance(s, Assign) else assigned(s.body) & assigned(s.orelse)
     return found
 
 

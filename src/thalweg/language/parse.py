@@ -28,13 +28,7 @@ _DEEPEST = 64
 
 def parse(source: Source, *, is_term: bool = False) -> n.Text:
     """Return the parsed text of a rule, or of a term; raises RuleError with the line that is not in the language."""
-    signature = read_signature(source)
-    if is_term and signature.numbers:
-        problem = "a term takes all arguments by position, arrays and numbers alike; leave out the `*`"
-        raise source.error(source.def_line, problem)
-    if not is_term and len(signature.arrays) < 2:
-        problem = "a rule takes at least the parameter and its gradient: `def name(w, g, <slots>, *, t, lr=0.01)`"
-        raise source.error(source.def_line, problem)
+    signature = read_signature(source, is_term=is_term)
     returned = "the term's value" if is_term else "the new parameter and the new state, such as `return w, m, v`"
     return _Parser(source, signature).run(returned)
 
@@ -59,7 +53,7 @@ class _Parser:
         statements = tuple(self.statement(s) for s in body)
         values = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
         returns = tuple(self.expr(v) for v in values)
-        return n.Text(self.source, self.signature, statements, returns, self.source.line(last))
+        return n.Text(self.source.read_through(), self.signature, statements, returns, self.source.line(last))
 
     def enter(self, node: ast.AST) -> None:
         self.depth += 1

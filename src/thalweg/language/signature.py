@@ -13,8 +13,8 @@ STEP_NUMBERS = ("t", "value")
 """Keyword arguments that are no hyper-parameters, given at each step: the step count, and the loss."""
 
 
-def read_signature(source: Source) -> Signature:
-    """Return the signature of a function; raises RuleError for what is neither an array nor a number."""
+def read_signature(source: Source, *, is_term: bool) -> Signature:
+    """Return the signature of a rule or a term; raises RuleError for what is neither an array nor a number."""
     tree, a = source.tree, source.tree.args
     check_name(source, tree, tree.name, is_function=True)
     if a.vararg or a.kwarg:
@@ -30,13 +30,19 @@ def read_signature(source: Source) -> Signature:
     for argument in [*arrays, *a.kwonlyargs]:
         check_name(source, argument, argument.arg)
     for argument in arrays:
-        if argument.arg in STEP_NUMBERS:
+        if argument.arg in STEP_NUMBERS and not is_term:
             problem = f"`{argument.arg}` is a number: it stands behind `*`, as in `(w, g, *, {argument.arg}, lr=0.01)`"
             raise source.error(source.line(argument), problem)
     numbers = {
         argument.arg: None if default is None else _default(source, argument.arg, default)
         for argument, default in zip(a.kwonlyargs, a.kw_defaults, strict=True)
     }
+    if is_term and numbers:
+        problem = "a term takes all arguments by position, arrays and numbers alike; leave out the `*`"
+        raise source.error(source.def_line, problem)
+    if not is_term and len(arrays) < 2:
+        problem = "a rule takes at least the parameter and its gradient: `def name(w, g, <slots>, *, t, lr=0.01)`"
+        raise source.error(source.def_line, problem)
     return Signature(tuple(argument.arg for argument in arrays), numbers)
 
 

@@ -7,7 +7,7 @@ import builtins
 import inspect
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from types import CodeType, FunctionType
 from typing import Any
@@ -24,13 +24,15 @@ class Source:
     """The syntax tree of one function, the names that it can see, and where it stands.
 
     lines: the text, from the decorator on. first_line: the number of its first line, in the file or in the string.
-    filename: None for a string. scope: what names refer to; in a string the words come first and need no import.
+    filename: None for a string. module: where it was defined. scope: what names refer to, as long as the text is read;
+    in a string the words come first and need no import.
     """
 
     tree: ast.FunctionDef
     lines: tuple[str, ...]
     first_line: int
     filename: str | None
+    module: str
     scope: Mapping[str, Any]
 
     def line(self, node: ast.AST) -> int:
@@ -54,6 +56,10 @@ class Source:
     def error(self, line: int, problem: str) -> RuleError:
         """Return the error for a line that is not in the language."""
         return RuleError(self.message(line, problem))
+
+    def read_through(self) -> Source:
+        """Return the same without its scope, so that a rule keeps nothing alive that its text only could have named."""
+        return replace(self, scope={})
 
     def lookup(self, name: str) -> Any:
         """Return the object that a name refers to, or `MISSING`."""
@@ -152,4 +158,4 @@ def _parse(lines: list[str], first_line: int, filename: str | None, scope: Mappi
     if len(module.body) != 1 or not isinstance(module.body[0], ast.FunctionDef):
         found = ", ".join(f"`{ast.unparse(node).splitlines()[0]}`" for node in module.body) or "nothing"
         raise RuleError(f"the text of a rule is one `def` and nothing beside it; this holds {found}")
-    return Source(module.body[0], tuple(lines), first_line, filename, scope)
+    return Source(module.body[0], tuple(lines), first_line, filename, str(scope.get("__name__")), scope)

@@ -16,8 +16,8 @@ class Slot:
 
     shape: "array" (like the parameter), "rows" (one number a row: the last axis has length 1), "columns" (one
         a column: the last axis but one has length 1), "number" (one float64 a tensor), "shared" (one for all).
-    start: a finite number, or the name of a hyper-parameter. copies: starts as a copy of the parameter instead, as it is
-        before its first step.
+    start: a finite number, or the name of a hyper-parameter. copies: it starts as a copy of the parameter instead,
+        taken before the first step.
     """
 
     shape: Shape = "array"

@@ -1,4 +1,4 @@
-"""Checks of a whole text: everything that is declared is used, and what is declared fits."""
+"""What is declared about a text fits it, and everything that is declared is used."""
 
 from __future__ import annotations
 
@@ -7,42 +7,69 @@ from typing import NoReturn
 
 from thalweg.language import nodes as n
 from thalweg.language.flatten import Flat
-from thalweg.language.ranges import Range
+from thalweg.language.ranges import Range, is_finite, range_of
+from thalweg.language.signature import STEP_NUMBERS
 from thalweg.language.state import Slot
 
 
-def check_usage(
-    text: n.Text,
-    flat: Flat,
-    slots: Mapping[str, Slot],
-    defaults: Mapping[str, float | None],
-    ranges: Mapping[str, Range],
-) -> None:
-    """Raise RuleError for an argument that changes nothing, a default out of range, or a start that does not exist."""
+def slots_of(text: n.Text, state: Mapping[str, Slot]) -> dict[str, Slot]:
+    """Return every slot of a text; raises RuleError for a declared one that the text does not have."""
+    names = text.signature.arrays[2:]
+    for name, slot in state.items():
+        if name not in names:
+            _fail(text, f"`state=` names `{name}`, which is no slot of the text; it has: {', '.join(names) or 'none'}")
+        if not isinstance(slot, Slot):
+            kinds = 'full(start), copy("w"), number(start), shared(start), rows() or columns()'
+            _fail(text, f"`state=` gives {slot!r} for `{name}`; use {kinds}")
+    return {name: state.get(name, Slot()) for name in names}
 
-    def fail(problem: str) -> NoReturn:
-        raise text.source.error(text.source.def_line, problem)
 
+def defaults_of(text: n.Text, other: Mapping[str, float]) -> dict[str, float | None]:
+    """Return the default of every hyper-parameter: the text's, or another that is declared beside it."""
+    own = {name: x for name, x in text.signature.numbers.items() if name not in STEP_NUMBERS}
+    for name, x in other.items():
+        if name not in own:
+            _fail(text, f"`{name}` is no hyper-parameter of this text; it has: {', '.join(own) or 'none'}")
+        if not is_finite(x):
+            _fail(text, f"the default of `{name}` is a finite number, not {x!r}")
+    return own | {name: float(x) for name, x in other.items()}
+
+
+def ranges_of(text: n.Text, given: Mapping[str, str], defaults: Mapping[str, float | None]) -> dict[str, Range]:
+    """Return the range of every hyper-parameter: what is declared, or what belongs to its name."""
+    for name in given:
+        if name not in defaults:
+            known = ", ".join(defaults) or "none"
+            _fail(text, f"`ranges=` names `{name}`, which is no hyper-parameter of this text; it has: {known}")
+    try:
+        ranges = {name: Range.parse(given[name]) if name in given else range_of(name) for name in defaults}
+    except ValueError as error:
+        _fail(text, f"`ranges=`: {error}")
+    for name, default in defaults.items():
+        if default is not None and default not in ranges[name]:
+            condition = ranges[name].condition(name)
+            _fail(text, f"the default `{name} = {default!r}` is out of range, {condition}; `ranges=` declares another")
+    return ranges
+
+
+def check_usage(text: n.Text, flat: Flat, slots: Mapping[str, Slot], defaults: Mapping[str, float | None]) -> None:
+    """Raise RuleError for an argument that changes nothing, or for a slot that starts at what does not exist."""
     used = _used(flat) | {slot.start for slot in slots.values() if isinstance(slot.start, str)}
     gradient = text.signature.arrays[1]
     if gradient not in used:
-        fail(f"the gradient `{gradient}` changes neither the parameter nor a slot")
+        _fail(text, f"the gradient `{gradient}` changes neither the parameter nor a slot")
     if "value" in text.signature.numbers and "value" not in used:
-        fail("the loss `value` changes neither the parameter nor a slot; take it out")
-    for name, default in defaults.items():
+        _fail(text, "the loss `value` changes neither the parameter nor a slot; take it out")
+    for name in defaults:
         if name not in used:
-            fail(f"the hyper-parameter `{name}` changes neither the parameter nor a slot; use it or take it out")
-        if default is not None and default not in ranges[name]:
-            condition = ranges[name].condition(name)
-            fail(f"the default `{name} = {default!r}` is out of range, {condition}; `ranges=` declares another range")
+            _fail(text, f"the hyper-parameter `{name}` changes neither the parameter nor a slot; use it or take it out")
     for name, slot in slots.items():
         if name not in used:
-            fail(f"the slot `{name}` is written and its old value is never read; take it out")
+            _fail(text, f"the slot `{name}` is written and its old value is never read; take it out")
         if isinstance(slot.start, str) and slot.start not in defaults:
             known = ", ".join(defaults) or "none"
-            fail(
-                f"the slot `{name}` starts at `{slot.start}`, which is no hyper-parameter of this text; it has: {known}"
-            )
+            problem = f"starts at `{slot.start}`, which is no hyper-parameter of this text; it has: {known}"
+            _fail(text, f"the slot `{name}` {problem}")
 
 
 def _used(flat: Flat) -> set[str]:
@@ -52,3 +79,7 @@ def _used(flat: Flat) -> set[str]:
         if used & set(step.names):
             used |= {*n.names(step.expr), *(name for name, _ in step.guard)}
     return used
+
+
+def _fail(text: n.Text, problem: str) -> NoReturn:
+    raise text.source.error(text.source.def_line, problem)

@@ -122,8 +122,11 @@ def first_change(parameters: int, gradients: int, context: int) -> int:
         store(pointers + 2 * WORD * i, data)
         gradient = address_of(PyList_GetItem(pointer(gradients), i))
         data = 0
-        if gradient != none:
-            row += 9 * WORD
+        row += 9 * WORD
+        if gradient == none:
+            if word(row, 0) != 0:  # there was one at the last step
+                return i
+        else:
             data = data_if_same(gradient, name, row)
             if data == DIFFERENT:
                 return i

@@ -1,0 +1,115 @@
+"""The registry is the list of tests, of classes and of what the modules define; nothing is missing from any of them."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+import thalweg as tw
+from tests.rules import test_book, test_paper
+from tests.rules.formulas import Book, Paper
+from thalweg import classes, rules
+from thalweg.rules import FAMILIES
+
+# names, order and defaults of the arguments, as the book's readers know them
+BOOK = {
+    "SGD": dict(lr=0.01),
+    "Momentum": dict(lr=0.01, momentum=0.9),
+    "Nesterov": dict(lr=0.01, momentum=0.9),
+    "AdaGrad": dict(lr=0.01),
+    "RMSprop": dict(lr=0.01, decay_rate=0.99),
+    "Adam": dict(lr=0.001, beta1=0.9, beta2=0.999),
+}
+
+
+def test_families_are_what_the_modules_define():
+    defined = {}
+    for module in pkgutil.iter_modules(rules.__path__):
+        for value in vars(import_module(f"thalweg.rules.{module.name}")).values():
+            if isinstance(value, tw.Rule):
+                assert defined.setdefault(value.name, module.name) == module.name
+    assert defined == FAMILIES
+    assert list(tw.RULES) == list(FAMILIES)
+    assert len(tw.RULES) == 6
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_rule_is_found_by_its_name(name):
+    rule = tw.RULES[name]
+    assert (name in tw.RULES, rule.name, rule.convention_name) == (True, name, "book")
+    assert list(rule.conventions) == ["paper", "book", "torch"]
+    assert {form.name for form in rule.conventions.values()} == {name}
+    assert [form.convention_name for form in rule.conventions.values()] == list(rule.conventions)
+    assert all(form.source and form.conventions == rule.conventions for form in rule.conventions.values())
+    assert tw.RULES[name] is rule
+    assert rule.facts.exact
+    assert rule.facts.elementwise
+
+
+def test_what_is_not_there():
+    assert "adamm" not in tw.RULES
+    with pytest.raises(KeyError, match="adamm"):
+        tw.RULES["adamm"]
+    with pytest.raises(ValueError, match=r"there is no rule 'Adam'.*did you mean 'adam'.*sgd, momentum"):
+        tw.Optimizer("Adam")
+    with pytest.raises(ValueError, match=r"Adam has no convention 'keras'; it has: paper, book, torch"):
+        tw.Adam(convention="keras")
+    with pytest.raises(ValueError, match="no convention 'keras'"):
+        tw.Optimizer(tw.RULES["adam"], convention="keras")
+    with pytest.raises(TypeError, match=r"is no rule; .*@.*rule"):
+        tw.Optimizer(lambda w, g: w)
+
+
+def test_every_rule_has_a_class_and_every_class_a_rule():
+    titles = {rule.title: name for name, rule in tw.RULES.items()}
+    assert titles == tw._CLASSES
+    for title, name in titles.items():
+        cls = getattr(tw, title)
+        assert cls is classes.class_of(name)
+        assert (cls.__name__, cls.__module__) == (title, "thalweg")
+        assert issubclass(cls, tw.Optimizer)
+        assert cls().rule is tw.RULES[name]
+        assert title in dir(tw)
+
+
+@pytest.mark.parametrize("title, numbers", BOOK.items())
+def test_names_and_defaults_are_those_of_the_book(title, numbers):
+    cls = getattr(tw, title)
+    arguments = inspect.signature(cls).parameters
+    assert {name: p.default for name, p in list(arguments.items())[: len(numbers)]} == numbers
+    assert arguments["convention"].default == "book"
+    assert arguments["convention"].kind is arguments["nonfinite"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert arguments["nonfinite"].default == "raise"
+    opt = cls()
+    assert {name: getattr(opt, name) for name in numbers} == numbers
+    assert opt.rule.convention_name == "book"
+    moved = {name: value * 0.7 for name, value in numbers.items()}
+    assert {name: getattr(cls(*moved.values()), name) for name in numbers} == moved
+    assert cls(*moved.values()).hyperparams == cls(**moved).hyperparams
+    assert tw.RULES[opt.rule.name].source in cls.__doc__
+
+
+@pytest.mark.parametrize("title", BOOK)
+def test_eps_is_that_of_the_convention(title):
+    rule = getattr(tw, title)().rule
+    if "eps" in rule.defaults:
+        forms = {name: form.defaults["eps"] for name, form in rule.conventions.items()}
+        assert forms == {"paper": 1e-8, "book": 1e-7, "torch": 1e-10 if title == "AdaGrad" else 1e-8}
+
+
+def test_every_form_has_an_oracle():
+    """Book and paper are transcribed; torch is itself, and test_torch checks its own list where torch is there."""
+    for name, rule in tw.RULES.items():
+        assert set(rule.conventions) == {"book", "paper", "torch"}, "a new convention needs tests of its own"
+        assert callable(getattr(Book, name))
+        assert callable(getattr(Paper, name))
+    assert set(test_book.CASES) == set(test_paper.CASES) == set(tw.RULES)
+
+
+def test_every_case_has_numbers_that_are_no_defaults():
+    for cases in (test_book.CASES, test_paper.CASES):
+        for name, rows in cases.items():
+            assert all(len({row[key] for row in rows}) > 1 for key in rows[0]), name
