@@ -56,8 +56,8 @@ class Gate:
         where neither is, since it has to be staged.
     stage_param: (n,) bool: not contiguous, or not aligned. The kernel must work on a copy, written back afterwards.
     stage_grad: (n,) bool: not contiguous in the order of the parameter, not aligned, of another dtype, or touching the
-        memory of some parameter or of an array that is watched. The kernel must read a copy in the parameter's order and dtype, made before anything
-        is written; the pointer is not to be used.
+        memory of some parameter or of an array that is watched. The kernel must read a copy in the parameter's order
+        and dtype, made before anything is written; the pointer is not to be used.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
