@@ -106,7 +106,10 @@ def flat_pass(layout: Layout, k: int, one: Pass) -> str:
     outputs = [f"p__{slot}[i] = {local(new)}" for slot, new in one.writes.items()]
     body = [f"{step.names[0]} = {writer.write(step.expr)}" for step in one.steps]
     reads = _reads(one)
-    loads = [f"{local(name)} = p__{name}[i]" for name in layout.arrays if name in reads]
+
+    def loads_of(view: str) -> list[str]:
+        return [f"{local(name)} = {view}__{name}[i]" for name in layout.arrays if name in reads]
+
     used = [name for name in layout.arrays if name in reads or name in one.writes]
     lines = [
         f"@kernel({TYPE_OF_PASSES!r})",
@@ -133,7 +136,7 @@ def flat_pass(layout: Layout, k: int, one: Pass) -> str:
             f"            count = min(size - block * {BLOCK}, {BLOCK})",
             *(f"            b__{name} = p__{name}[block * {BLOCK} :]" for name in used),
             "            for i in range(count):",
-            *indent(4, [load.replace("p__", "b__") for load in loads]),
+            *indent(4, loads_of("b")),
             *indent(4, body),
             *(
                 f"                {line}"
@@ -147,7 +150,7 @@ def flat_pass(layout: Layout, k: int, one: Pass) -> str:
     else:
         lines += [
             "        for i in range(size):",
-            *indent(3, loads),
+            *indent(3, loads_of("p")),
             *indent(3, body),
             *indent(3, outputs),
         ]

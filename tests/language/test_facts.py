@@ -1,0 +1,104 @@
+"""Facts that are read off a text."""
+
+from __future__ import annotations
+
+import pytest
+
+import thalweg as tw
+from tests.extra_rules import adafactor, novograd, prodigy
+from tests.language.texts import make
+
+SLOTS = "w, g, m, *, t, lr=0.1, beta=0.9"
+
+
+@pytest.mark.parametrize(
+    "body, exact",
+    [
+        ("w = w - lr * sqrt(abs(g)) / maximum(g, w) * sign(g)", True),
+        ("w = where(g > 0, w, clip(g, 0, 1)) - lr * g**2 + g**0.5 - g**-1", True),
+        ("w = w - lr * sum(g) * rms(w) * g", True),
+        ("w = w - exp(-lr) * lr**1.5 * g", True),  # of numbers: Python evaluates them
+        ("w = w - lr * exp(g)", False),
+        ("w = w - lr * g**3", False),
+        ("w = w - lr * 2**g", False),
+        ("w = w - g**lr", False),
+        ("w = w - lr * norm(tanh(g)) * g", False),
+        ("w = w - lr * (g @ g.T @ g)", False),
+        ("w = w - lr * g.T", False),
+        ("q, r = qr(g)\nw = w - lr * q * r", False),
+    ],
+)
+def test_exact(body, exact):
+    assert make(body).facts.exact is exact
+
+
+def test_shapes_of_rules():
+    def facts(body, args="w, g, *, lr=0.1", **declared):
+        found = make(body, args, **declared).facts
+        return [name for name in ("elementwise", "matrix", "axes", "needs_value", "coupled") if getattr(found, name)]
+
+    assert facts("w = w - lr * g") == ["elementwise"]
+    assert facts("w = w - lr * g * value", "w, g, *, value, lr=0.1") == ["elementwise", "needs_value"]
+    assert facts("w = w - lr * norm(g) * g") == []
+    assert facts("w = w - lr * mean(g, axis=-1)") == ["axes"]
+    assert facts("r = r + lr\nw = w - r * g\nreturn w, r", "w, g, r, *, lr=0.1", state={"r": tw.rows()}) == ["axes"]
+    assert facts("w = w - lr * (g @ g)") == ["matrix"]
+    assert facts("w = w - lr * total(1) * g") == ["coupled"]
+    number = "n = n + lr\nw = w - n * g\nreturn w, n"
+    assert facts(number, "w, g, n, *, lr=0.1", state={"n": tw.number()}) == ["elementwise"]
+    assert facts(number, "w, g, n, *, lr=0.1", state={"n": tw.shared()}) == ["elementwise", "coupled"]
+
+
+@pytest.mark.parametrize(
+    "body, sign",
+    [
+        ("w = w - lr * g", -1),
+        ("w = w + lr * g", 1),
+        ("w = w - (lr * g + w)", -1),
+        ("w = w * (1 - lr)\nw = w - g", -1),
+        ("w = w - g\nw = w * (1 - lr)", 0),
+        ("w = w - lr * g - g", 0),
+        ("w = -lr * g + w", 0),
+        ("w, x = w - lr * g, g", 0),
+        ("x = w - lr * g\nw = x", 0),
+        ("if lr > 1:\n    w = w - g\nelse:\n    w = w", 0),
+        ("w = w - g if lr > 1 else w", 0),
+    ],
+)
+def test_step_sign(body, sign):
+    assert make(body).facts.step_sign == sign
+
+
+def test_model_numbers():
+    body = """
+scale = a * b
+length = total(norm(g) * d)
+if c > 0:
+    far = maximum(far, scale * length)
+else:
+    far = far
+e = e * 1
+w = w - far * e * g
+return w, far"""
+    args = "w, g, far, *, t, a=1.0, b=1.0, c=1.0, d=1.0, e=1.0, f=1.0"
+    rule = make(body.strip(), args, state={"far": tw.shared("f")})
+    assert rule.facts.model_numbers == ("a", "b", "c", "f")
+    assert make("w = w - lr * g").facts.model_numbers == ()
+
+
+def test_of_ours_and_of_the_three_beyond():
+    for family in tw.RULES.values():
+        for rule in family.conventions.values():
+            facts = rule.facts
+            assert (facts.exact, facts.elementwise) == (True, True)
+            assert (facts.matrix, facts.axes, facts.needs_value, facts.coupled) == (False,) * 4
+            assert facts.step_sign == (
+                1 if rule.name in ("momentum", "nesterov") and rule.convention_name != "torch" else -1
+            ) or (rule.name == "nesterov" and rule.convention_name == "book")
+            assert facts.floats_per_element == len(rule.slots)
+    assert [r.facts.exact for r in (novograd, prodigy, adafactor)] == [True] * 3
+    assert [r.facts.elementwise for r in (novograd, prodigy, adafactor)] == [False] * 3
+    assert [r.facts.axes for r in (novograd, prodigy, adafactor)] == [False, False, True]
+    assert [r.facts.coupled for r in (novograd, prodigy, adafactor)] == [False, True, False]
+    assert [r.facts.floats_per_element for r in (novograd, prodigy, adafactor)] == [1, 4, 0]
+    assert prodigy.facts.model_numbers == ("lr", "beta1", "beta2", "d0")
