@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 # In CI the same examples each time; elsewhere new ones, of which those that failed are kept.
 thorough = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize="CI" in os.environ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.differing_executors],

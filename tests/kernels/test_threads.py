@@ -10,11 +10,18 @@ import pytest
 import thalweg as tw
 from tests.kernels.twins import DTYPES, FORMS, Twin, differences, needs_numba, on_threads
 from thalweg.engine import table
+from thalweg.engine.program import plan_of
 from thalweg.engine.table import GRAIN
 from thalweg.words import BLOCK
 
 pytestmark = needs_numba
-ROWS = [pytest.param(rule, dtype, id=f"{form}-{dtype}") for form, rule in FORMS.items() for dtype in DTYPES]
+# A million numbers a step: one dtype of each form, and both where there are reductions.
+ROWS = [
+    pytest.param(rule, dtype, id=f"{form}-{dtype}")
+    for form, rule in FORMS.items()
+    for dtype in DTYPES
+    if dtype == "float32" or not rule.facts.elementwise
+]
 
 
 def arrays(shapes, dtype, seed):
@@ -47,7 +54,7 @@ def test_one_to_eight_threads_on_work_that_is_really_shared_out(rule, dtype):
     kernel = Twin(rule, arrays(shapes, dtype, 1))
     meaning = Twin(rule, arrays(shapes, dtype, 1), meaning=True)
     parts = []
-    for n in (1, 8, 3):
+    for n in (8, 3):
         kernel.threads = n
         grads = arrays(shapes, dtype, 10 + n)
         ranges, recording = recorded_ranges()
@@ -56,9 +63,8 @@ def test_one_to_eight_threads_on_work_that_is_really_shared_out(rule, dtype):
         meaning.step(grads)
         parts.append(len(ranges))
         assert differences(kernel, meaning) == []
-    passes = parts[0]
-    assert passes > 0
-    assert parts == [passes, 8 * passes, 3 * passes]
+    passes = len(plan_of(rule).passes)
+    assert parts == [8 * passes, 3 * passes]
 
 
 REDUCING = [pytest.param(FORMS[name], id=name) for name in ("novograd", "prodigy", "adafactor")]

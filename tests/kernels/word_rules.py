@@ -9,7 +9,7 @@ from thalweg.words import abs, amax, clip, maximum, mean, minimum, norm, rms, si
 @rule
 def selections(w, g, h, k, *, lr=0.1, low=-1.0, high=2.0):
     h = maximum(h, abs(g))
-    k = minimum(k, maximum(g, k * 0.5))
+    k = minimum(k, g)
     u = clip(g, low, high) + sign(w) * minimum(w, h) - maximum(low, g) * minimum(g, high)
     u = where(u > h, u, -u) + where(g <= w, lr, g) + where(w == h, u, high)
     w = w - lr * u

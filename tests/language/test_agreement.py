@@ -74,9 +74,11 @@ else:
     x = -g
 z = sqrt(y) if y > 0 else -sqrt(-y) if y < 0 else 0
 first = y < 1 <= a + 1 < 4
+both = norm(w) > 0 and rms(g) > 0.5
+one = norm(w) < 0 or rms(g) > 5
 v = n
 n = a if first else -a
-w = w - lr * (x if first or v > y else maximum(x, z)) - (lr * z if t % 2 == 0 else 0)
+w = w - lr * (x if first or v > y else maximum(x, z)) - (lr * z if t % 2 == 0 else 0) - (lr if both else g if one else w)
 return w, n"""
     agree(body, "w, g, n, *, t, lr=0.1", {"n": tw.number(0.25)}, dtypes=["float32"])
 
@@ -168,7 +170,7 @@ def test_the_widest_expression_that_is_legal():
 def test_three_totals_of_one_another_and_the_loss():
     body = """
 a = total(sum(g) + lr)
-b = total(norm(g - a) if a > 0 else mean(g) - a)
+b = total(norm(g - (a / 3 + lr)) if a > 0 else mean(g) - a)
 s = maximum(s, total(amax(w * b)) / (1 + abs(value)))
 first = a > b
 w = w - (lr if first else s / (1 + s**2)) * g

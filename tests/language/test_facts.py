@@ -42,6 +42,8 @@ def test_shapes_of_rules():
     assert facts("w = w - lr * norm(g) * g") == []
     assert facts("w = w - lr * mean(g, axis=-1)") == ["axes"]
     assert facts("r = r + lr\nw = w - r * g\nreturn w, r", "w, g, r, *, lr=0.1", state={"r": tw.rows()}) == ["axes"]
+    column = "c = c + lr\nw = w - c * g\nreturn w, c"
+    assert facts(column, "w, g, c, *, lr=0.1", state={"c": tw.columns()}) == ["axes"]
     assert facts("w = w - lr * (g @ g)") == ["matrix"]
     assert facts("w = w - lr * total(1) * g") == ["coupled"]
     number = "n = n + lr\nw = w - n * g\nreturn w, n"

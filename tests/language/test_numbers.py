@@ -194,6 +194,8 @@ def test_a_number_in_a_branch_not_taken_is_put_off_until_a_tensor_needs_it():
         "x = lr if norm(g) > 0 and norm(w) / sqrt(t - 2) > 0 else 1",
         "x = lr if norm(g) > 0 or norm(w) > sqrt(t - 2) else 1",
         "x = sqrt(t - 2) if norm(g) > 0 else 1",
+        "x = 1 if norm(g) > 0 else sqrt(t - 2)",
+        "x = 1 if norm(g) > 0 else log(t - 1)",
         "if norm(g) > 0:\n        x = sqrt(t - 2)\n    else:\n        x = 1",
         "x = norm(g * sqrt(t - 2))",
     ],

@@ -244,8 +244,6 @@ def _written(x: Expr) -> tuple[int, str]:  # noqa: C901  (one case for each node
             return _NOT, f"not {text(inner, _NOT)}"
         case IfElse(cond, then, other):
             return 0, f"{text(then, 1)} if {text(cond, 1)} else {text(other)}"
-        case Call("transpose", (arg,)):
-            return _ATOM, f"{text(arg, _ATOM)}.T"
         case Call(word, args, axis):
             inside = [text(a) for a in args] + ([] if axis is None else [f"axis={axis}"])
             return _ATOM, f"{word}({', '.join(inside)})"
@@ -280,4 +278,12 @@ def written_name(name: str) -> str:
 
 def shown(x: Expr) -> str:
     """Return x for messages: with the names of the rule's text, and whole numbers without `.0`."""
-    return _NAME.sub(lambda m: written_name(m[0]), _WHOLE.sub(r"\1", text(x)))
+    return _NAME.sub(lambda m: written_name(m[0]), _WHOLE.sub(r"\1", text(_as_attribute(x))))
+
+
+def _as_attribute(x: Expr) -> Expr:
+    """Return x with `.T` where generated code calls the word, since NumPy's own attribute reverses all axes."""
+    match x:
+        case Call("transpose", (arg,)):
+            return Name(f"{text(_as_attribute(arg), _ATOM)}.T")
+    return rebuild(x, _as_attribute)
