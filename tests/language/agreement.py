@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 import numpy as np
+import pytest
 
 import thalweg as tw
 import thalweg.optimizer
@@ -56,6 +57,8 @@ def same_bits(a, b):
 
 def check_agreement(rule, shapes=None, dtypes=("float32", "float64"), *, falls_back=False, **options):
     """Compare kernels and meaning; `falls_back` for rules in which a step is left to the meaning now and then."""
+    if not numba_available():
+        pytest.skip("Numba is not available, and without it there are no kernels")
     shapes = shapes or (MATRICES if rule.facts.axes else SHAPES)
     by_kernels = {dtype: run(rule, shapes, dtype, **options) for dtype in dtypes}
     assert ("meaning" in vars(rule)) is falls_back

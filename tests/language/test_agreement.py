@@ -78,7 +78,8 @@ both = norm(w) > 0 and rms(g) > 0.5
 one = norm(w) < 0 or rms(g) > 5
 v = n
 n = a if first else -a
-w = w - lr * (x if first or v > y else maximum(x, z)) - (lr * z if t % 2 == 0 else 0) - (lr if both else g if one else w)
+x = (x if first or v > y else maximum(x, z)) + (lr * z if t % 2 == 0 else 0)
+w = w - lr * x - (lr if both else g if one else w)
 return w, n"""
     agree(body, "w, g, n, *, t, lr=0.1", {"n": tw.number(0.25)}, dtypes=["float32"])
 
