@@ -220,7 +220,7 @@ def text(x: Expr, outer: int = 0) -> str:
     return written if level >= outer else f"({written})"
 
 
-def _written(x: Expr) -> tuple[int, str]:  # noqa: C901  (one case for each node)
+def _written(x: Expr) -> tuple[int, str]:
     """Return how tightly x binds, and its text without brackets around it."""
     match x:
         case Num(value):
