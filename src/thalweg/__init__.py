@@ -17,10 +17,11 @@ from typing import Any
 # Bound here, and not when first asked for: importing the module thalweg.rule would put the module in the place of
 # the decorator.
 from thalweg.rule import Rule, rule, term
+from thalweg.rules import CLASSES
 
 __version__ = "0.1.0"
 
-# Name -> module, imported when the name is first asked for: `import thalweg` costs NumPy and nothing else.
+# Name -> module, imported when the name is first asked for: `import thalweg` costs NumPy and the parser of rules.
 _LAZY = {
     "Optimizer": "thalweg.optimizer",
     "RULES": "thalweg.rules",
@@ -37,16 +38,7 @@ _LAZY = {
     "RuleError": "thalweg.errors",
 }
 
-# One class for each rule; a test compares this with the registry.
-_CLASSES = {
-    "SGD": "sgd",
-    "Momentum": "momentum",
-    "Nesterov": "nesterov",
-    "AdaGrad": "adagrad",
-    "RMSprop": "rmsprop",
-    "Adam": "adam",
-}
-
+_CLASSES = {title: title.lower() for title in CLASSES}
 _MODULES = ("nn", "problems")
 
 __all__ = ["Rule", "__version__", "rule", "term", *_LAZY, *_CLASSES, *_MODULES]  # noqa: PLE0604  (strings, all of them)

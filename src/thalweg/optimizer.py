@@ -7,7 +7,7 @@ import numbers
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,12 @@ class Optimizer:
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._hyper})
 
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            f"a {self._rule.title} at work cannot be copied or pickled yet: its arrays would be shared; "
+            "make a new one with the same arguments"
+        )
+
     def __repr__(self) -> str:
         rule = self._rule
         shown = [f"{k}={getattr(v, '__name__', repr(v)) if callable(v) else v}" for k, v in self._hyper.items()]
@@ -147,13 +153,13 @@ class Optimizer:
             TypeError, ValueError: an array that cannot be updated, or names that do not match.
             NonFiniteError: a gradient holds a NaN or an infinity (see `nonfinite`).
             NumberError: a number of the rule cannot be computed.
-            RuntimeError: another thread is inside `update` of this optimizer.
+            RuntimeError: a step of this optimizer is under way, in another thread.
             After any of these nothing has changed.
         """
         if not self._busy.acquire(blocking=False):
             raise RuntimeError(
-                "another thread is inside update() of this optimizer; give each thread an optimizer of its own, "
-                "or let them take turns with a lock"
+                "a step of this optimizer is under way, in another thread or around this closure; give each thread an "
+                "optimizer of its own, or let them take turns with a lock"
             )
         try:
             if closure is not None:

@@ -29,7 +29,7 @@ def matching(names: tuple[str, ...], grads: Any) -> list[Any]:
     if type(grads) is not dict and not isinstance(grads, Mapping):
         given = "nothing was given" if grads is None else f"this is of type {type(grads).__name__}"
         raise TypeError(f"grads is a dict with the names of params, and {given}")
-    if len(grads) == len(names):
+    if len(grads) == len(names) and (type(grads) is dict or all(name in grads for name in names)):
         try:
             return [grads[name] for name in names]
         except KeyError:

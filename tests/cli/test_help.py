@@ -21,9 +21,9 @@ try:
     app({arguments!r})
 except SystemExit:
     pass
-laboratory = {{"lab", "report", "problems", "nn", "engine", "rules"}}
+laboratory = {{"lab", "report", "problems", "nn", "engine", "optimizer", "rules.adam", "rules.descent"}}
 print(sorted(name for name in sys.modules if name.split(".")[0] in ("numba", "sklearn", "scipy")
-             or name.startswith("thalweg.") and name.split(".")[1] in laboratory), file=sys.stderr)
+             or any(f"{{name}}.".startswith(f"thalweg.{{room}}.") for room in laboratory)), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[]"

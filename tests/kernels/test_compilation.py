@@ -113,6 +113,7 @@ def test_a_second_process_compiles_nothing(tmp_path):
 
 
 def test_a_dtype_that_is_not_used_is_not_compiled():
+    tw.SGD().update({"w": ones(3, np.float32)}, {"w": ones(3, np.float32)})  # what all kernels share
     rule = tw.rule("def once(w, g, *, lr=0.1):\n    w = w - lr * g * 1.25\n    return w")
     with compilations() as names:
         tw.Optimizer(rule).update({"w": ones(3, np.float32)}, {"w": ones(3, np.float32)})

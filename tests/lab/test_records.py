@@ -184,6 +184,20 @@ def test_reading_all_goes_on_past_the_damaged(store, record):
     assert OTHER.key in said[0]
 
 
+def test_a_result_that_was_changed_is_not_believed(store, record):
+    """Well-formed, of the right key, and still not what was written."""
+    store.write(record)
+    path = store.path(CONFIG.key)
+    text = path.read_text()
+    value = json.loads(text)
+    for change in ({"title": "Other"}, {"curve": record["curve"] | {"test_metric": [5.0] * 4}}, {"sha256": None}):
+        path.write_text(json.dumps(value | change))
+        with pytest.raises(DamagedRecordError, match="not those that were written"):
+            store.read(CONFIG.key)
+    path.write_text(text)
+    assert store.read(CONFIG.key) == record
+
+
 def test_a_damaged_record_is_replaced_by_the_next_writer(store, record):
     store.prepare()
     store.path(CONFIG.key).write_text("half a rec")

@@ -27,7 +27,7 @@ def study(lrs, seeds=3, epochs=2, problem="digits", command="thalweg compare"):
         lrs={rule: tuple(rates) for rule, rates in lrs.items()},
         seeds=tuple(range(seeds)),
         epochs=epochs,
-        convention="book",
+        form=lambda rule: SimpleNamespace(title=TITLES.get(rule, rule), convention_name="book"),
         command=command,
     )
 

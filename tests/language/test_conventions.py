@@ -23,7 +23,9 @@ def heavy(**declared):
 def test_a_text_of_its_own():
     rule = heavy()
 
-    @rule.convention("torch", source="torch.optim.SGD(momentum=)", ranges={"mu": "[0, 2)"})
+    state = {"b": tw.full("lr")}
+
+    @rule.convention("torch", source="torch.optim.SGD(momentum=)", ranges={"mu": "[0, 2)"}, state=state)
     def heavy_torch(w, g, b, *, lr=0.01, mu=1.5):
         b = mu * b + g
         w = w - lr * b
@@ -33,7 +35,7 @@ def test_a_text_of_its_own():
     assert (heavy_torch.name, heavy_torch.title, heavy_torch.convention_name) == ("heavy", "Heavy", "torch")
     assert heavy_torch.source == "torch.optim.SGD(momentum=)"
     assert dict(rule.conventions) == dict(heavy_torch.conventions) == {"paper": rule, "torch": heavy_torch}
-    assert (list(rule.slots), list(heavy_torch.slots)) == (["v"], ["b"])
+    assert (list(rule.slots), dict(heavy_torch.slots)) == (["v"], state)
     assert (1.9 in heavy_torch.ranges["mu"], 1.9 in rule.ranges["mu"]) == (True, False)
     assert tw.Optimizer(rule, convention="torch").rule is heavy_torch
     assert repr(heavy_torch) == "<rule heavy[torch]: b>"

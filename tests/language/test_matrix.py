@@ -63,6 +63,18 @@ def test_muon(dtype, close):
     assert muon.facts.matrix
 
 
+def test_a_stack_of_matrices_is_one_after_the_other():
+    w, g, b = np.random.default_rng(5).standard_normal((3, 4, 2, 3))
+    whole = muon.function(w, g, b)
+    for k in range(4):
+        x = 0.05 * g[k] + 0.95 * (0.95 * b[k] + 0.05 * g[k])
+        x = x / np.sqrt(((0.05 * g + 0.95 * (0.95 * b + 0.05 * g)) ** 2).sum())
+        for _ in range(2):
+            a = x @ x.T
+            x = 3.4445 * x + (-4.775 * a + 2.0315 * (a @ a)) @ x
+        assert np.allclose(whole[0][k], w[k] - 0.02 * x)
+
+
 def test_a_factorization_in_two_names():
     rng = np.random.default_rng(1)
     params, q = {"w": rng.standard_normal((3, 3))}, np.zeros((3, 3))

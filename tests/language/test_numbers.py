@@ -33,6 +33,16 @@ def test_one_column_for_one_number():
     assert columns(rule)[0] == (0.1, 0.1 * (2 * 0.1))
 
 
+def test_kernels_take_each_reduction_and_each_number_of_a_tensor_once():
+    rule = make(
+        "ratio = norm(w) / norm(g) if norm(w) > 0 and norm(g) > 0 else 1\n"
+        "w = w - lr * ratio * g * (norm(w) / 3) - w * (norm(w) / 3)"
+    )
+    steps = [step for step in rule.hoisted.steps if step.kind.is_number]
+    assert [step.word for step in steps if step.word] == ["norm", "norm"]
+    assert len([step for step in steps if step.word is None]) == 5  # two conditions, the ratio, lr * ratio, norm(w) / 3
+
+
 def test_zeros_of_both_signs_are_two_numbers():
     rule = make("w = where(g > 0, w, 0.0) + where(g < 0, w, -0.0) - lr")
     assert [repr(x) for x in columns(rule)[0]] == ["0.0", "-0.0", "0.1"]

@@ -212,7 +212,7 @@ def test_decorators_that_stand_between():
 
     @noted
     @tw.rule
-    @noted
+    @(lambda function: function)
     def fine(w, g, *, lr=0.1):
         w = w - lr * g
         return w

@@ -80,6 +80,15 @@ def test_shapes_and_starts(dtype):
     assert state["k"].shape == (2, 1, 3)
 
 
+def test_a_slot_starts_at_zero_unless_it_is_told():
+    assert [make(0).start for make in (tw.full, tw.number, tw.shared, tw.rows, tw.columns)] == [0.0] * 5
+    assert [slot() for slot in (tw.number, tw.shared, tw.rows, tw.columns)] == [
+        tw.number(0.0), tw.shared(0.0), tw.rows(0.0), tw.columns(0.0)
+    ]  # fmt: skip
+    assert six().slots["z"] == tw.full(0.0) != tw.copy("w")
+    assert type(tw.full(1).start) is float
+
+
 def test_kinds_of_slots_and_values():
     flat = six().flat
     expected = {"w": ARRAY, "z": ARRAY, "c": ARRAY, "n": TENSOR, "s": MODEL, "r": ROWS, "k": COLUMNS, "lr": STEP}

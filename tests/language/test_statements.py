@@ -127,6 +127,23 @@ def test_logic_stops_where_the_answer_is_known(words, count):
     assert zero.tolist() == (other if words == "and" else W).tolist()
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "norm(g * (lr / norm(w))) if norm(w) > 0 else 1",
+        "1 if norm(w) == 0 else norm(g * (lr / norm(w)))",
+        "2 if norm(w) > 0 and norm(g * (lr / norm(w))) > 0 else 1",
+        "2 if norm(g) > 0 and norm(w) > 0 and norm(g * (lr / norm(w))) > 0 else 1",
+        "1 if norm(g) < 0 or norm(w) == 0 or norm(g * (lr / norm(w))) > 0 else 2",
+        "2 if norm(g) > 0 and (norm(w) > 0 and norm(g * (lr / norm(w))) > 0) else 1",
+    ],
+)
+def test_a_reduction_in_a_branch_is_not_evaluated_unless_it_is_taken(choice):
+    rule = make(f"w = w - lr * ({choice}) * g")
+    assert rule.function(0 * W, G)[0].tolist() == (0 * W - 0.1 * G).tolist()
+    assert np.isfinite(rule.function(W, G)[0]).all()
+
+
 def test_slots_can_be_exchanged_and_arguments_are_not_changed():
     rule = make("a, b = b, a\nw = w - lr * (a + g)\nreturn w, a, b", "w, g, a, b, *, lr=0.1")
     w, a, b = W.copy(), 2 * W, 3 * W
@@ -190,7 +207,20 @@ def test_function_says_what_does_not_fit():
             rule.function(*args, **numbers)
         assert message in str(caught.value)
     assert compute(rule, W, lr=0.5, t=3) == [(W - 0.5 * (W + G)).tolist(), (W + G).tolist()]
-    assert rule.function(np.array(2.0), np.array(1.0), np.array(0.0), lr=0.5)[0].shape == ()
+    scalar = make("w = where(g > 0, w - lr * sqrt(w * g), g)").function(np.float32(-2.0), np.float32(1.0))[0]
+    assert (scalar.shape, scalar.dtype) == ((), np.float32)
+    assert np.isnan(scalar)  # a root of an element, and not of a number, which would be an error
+    narrow = make(
+        "r = r + mean(g, axis=-1)\nc = c + n + amax(g, axis=-2)\nn = n + lr\nw = w - r * c\nreturn w, r, c, n",
+        "w, g, r, c, n, *, lr=0.1",
+        state={"r": tw.rows(), "c": tw.columns(), "n": tw.number()},
+    )
+    w = np.arange(6.0).reshape(2, 3)
+    results = narrow.function(w, w, np.zeros((2, 1)), np.zeros((1, 3)), 2)
+    assert [np.shape(x) for x in results] == [(2, 3), (2, 1), (1, 3), ()]
+    for wrong in ((2, 2), (3, 1)), ((2, 1), (2, 3)):
+        with pytest.raises(ValueError, match=r"with this w it has to be float64 of shape \("):
+            narrow.function(w, w, np.zeros(wrong[0]), np.zeros(wrong[1]), 2)
     rows = make("w = w - lr * mean(g, axis=-1)")
     with pytest.raises(ValueError, match=r"f has numbers for rows and columns and needs two axes; w has shape \(3,\)"):
         rows.function(W, G)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 
@@ -168,7 +170,7 @@ def test_names_may_be_any_strings():
 
 def test_many_missing_names_are_listed_in_a_readable_way():
     params = {f"W{i}": np.ones(1) for i in range(100)}
-    with pytest.raises(ValueError, match="no gradient for 'W3', 'W7'") as e:
+    with pytest.raises(ValueError, match=r"no gradient for 'W3', 'W7'") as e:
         tw.SGD().update(params, {name: g for name, g in params.items() if name not in ("W3", "W7")})
     assert len(str(e.value)) < 300
 
@@ -180,3 +182,11 @@ def test_novograds_number_is_kept_by_name():
     assert "b" not in opt.state
     opt.update(params, {"a": None, "b": np.array([5.0, 12.0])})
     assert (opt.state["a"]["v"], opt.state["b"]["v"]) == (25.0, 169.0)
+
+
+def test_a_gradient_that_a_dict_makes_up_is_missing_all_the_same():
+    grads = defaultdict(lambda: np.ones(1), {"typo": np.ones(2)})
+    params = {"w": np.zeros(1)}
+    with pytest.raises(ValueError, match=r"no gradient for 'w'.*'typo'"):
+        tw.SGD().update(params, grads)
+    assert (params["w"].tolist(), list(grads)) == ([0.0], ["typo"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -126,3 +129,18 @@ def test_two_optimizers_share_nothing():
     assert (first.t, second.t) == (2, 1)
     second.update({"w": b}, {"w": np.ones(3)})
     assert bits(a) == bits(b)
+
+
+def test_a_parameter_in_the_memory_of_state_is_refused():
+    opt, params = tw.Momentum(lr=1.0), {"a": np.zeros(3)}
+    opt.update(params, {"a": np.ones(3)})
+    velocity = opt.state["a"]["v"]
+    with pytest.raises(ValueError, match=r"'b' lies in the memory of the optimizer's own state.*\.copy\(\)"):
+        opt.update({"a": params["a"], "b": velocity[1:]}, {"a": np.ones(3), "b": np.ones(2)})
+    assert (velocity.tolist(), params["a"].tolist(), opt.t) == ([-1.0] * 3, [-1.0] * 3, 1)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_copy_would_share_state_and_is_refused(copied):
+    with pytest.raises(TypeError, match=r"an? Adam at work cannot be copied or pickled yet.*make a new one"):
+        copied(tw.Adam())

@@ -164,7 +164,7 @@ def test_nothing_that_is_shown_becomes_markup():
     declared = study({HOSTILE: rates, "sgd": rates}, seeds=2, command=f"thalweg {HOSTILE}")
     records = [
         record(rule, lr, seed, [0.1, 0.5, 0.6 + lr], diverged=HOSTILE if lr > 0.05 and seed else None, epochs=2)
-        | {"version": HOSTILE, "finished": HOSTILE, "convention": declared.convention}
+        | {"version": HOSTILE, "finished": HOSTILE, "convention": "book"}
         for rule in declared.rules
         for lr in rates
         for seed in range(2)

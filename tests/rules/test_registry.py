@@ -33,20 +33,23 @@ def test_families_are_what_the_modules_define():
                 assert defined.setdefault(value.name, module.name) == module.name
     assert defined == FAMILIES
     assert list(tw.RULES) == list(FAMILIES)
-    assert len(tw.RULES) == 6
+    assert {title.lower() for title in BOOK} <= set(tw.RULES)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_rule_is_found_by_its_name(name):
     rule = tw.RULES[name]
-    assert (name in tw.RULES, rule.name, rule.convention_name) == (True, name, "book")
-    assert list(rule.conventions) == ["paper", "book", "torch"]
+    assert (name in tw.RULES, rule.name, rule.convention_name) == (True, name, rule.family.default)
+    if rule.title in BOOK:
+        assert rule.convention_name == "book"
+        assert list(rule.conventions) == ["paper", "book", "torch"]
     assert {form.name for form in rule.conventions.values()} == {name}
     assert [form.convention_name for form in rule.conventions.values()] == list(rule.conventions)
     assert all(form.source and form.conventions == rule.conventions for form in rule.conventions.values())
     assert tw.RULES[name] is rule
-    assert rule.facts.exact
-    assert rule.facts.elementwise
+    if rule.title in BOOK:
+        assert rule.facts.exact
+        assert rule.facts.elementwise
 
 
 def test_what_is_not_there():
@@ -103,10 +106,10 @@ def test_eps_is_that_of_the_convention(title):
 def test_every_form_has_an_oracle():
     """Book and paper are transcribed; torch is itself, and test_torch checks its own list where torch is there."""
     for name, rule in tw.RULES.items():
-        assert set(rule.conventions) == {"book", "paper", "torch"}, "a new convention needs tests of its own"
-        assert callable(getattr(Book, name))
-        assert callable(getattr(Paper, name))
-    assert set(test_book.CASES) == set(test_paper.CASES) == set(tw.RULES)
+        assert set(rule.conventions) <= {"book", "paper", "torch"}, "a new convention needs tests of its own"
+        for form, transcribed, cases in (("book", Book, test_book.CASES), ("paper", Paper, test_paper.CASES)):
+            assert (name in cases) == (form in rule.conventions)
+            assert form not in rule.conventions or callable(getattr(transcribed, name))
 
 
 def test_every_case_has_numbers_that_are_no_defaults():

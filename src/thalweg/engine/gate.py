@@ -116,6 +116,13 @@ class Gate:
         if [(name.start, name.parameter) for name in self._seen] != list(zip(starts, arrays, strict=True)):
             places = [(start, array.span) for start, array in zip(starts, arrays, strict=True)]
             Memory(places).check_apart(self.names, params)
+            watched = Memory(self._watched)
+            for name, (start, span) in zip(self.names, places, strict=True):
+                if watched.touched(start, span):
+                    raise ValueError(
+                        f"parameter {name!r} lies in the memory of the optimizer's own state, which a step writes "
+                        "to as well; give a .copy() of it"
+                    )
             memory = Memory(places + self._watched)
         seen = []
         grad_starts = [0 if gradient is None else _start(gradient) for gradient in grads]

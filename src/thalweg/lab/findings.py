@@ -28,8 +28,9 @@ def cells(study: Study, records: Iterable[Record]) -> Cells:
     found: dict[tuple[str, float, int], Record] = {}
     for record in records:
         rule, lr, seed = record["rule"], record["lr"], record["seed"]
-        described = (record["problem"], record["convention"], record["epochs"])
-        if described != (study.problem, study.convention, study.epochs) or rule not in study.rules:
+        described = (record["problem"], record["epochs"])
+        is_asked_for = rule in study.rules and record["convention"] == study.form(rule).convention_name
+        if described != (study.problem, study.epochs) or not is_asked_for:
             continue
         if lr in study.lrs[rule] and seed in study.seeds:
             if (rule, lr, seed) in found:
@@ -79,9 +80,9 @@ def _rule(name: str, study: Study, runs: Cells, measure: Measure, timing: Mappin
     best = _best(rates, measure)
     return RuleResult(
         rule=name,
-        title=any_record["title"] if any_record else name,
+        title=study.form(name).title,
         tuned=tuned,
-        convention=study.convention,
+        convention=study.form(name).convention_name,
         fixed={key: value for key, value in hyperparams.items() if key not in tuned},
         rates=rates,
         best=best,

@@ -7,6 +7,7 @@ finish the same run agree that the first file stays. What is read is checked bef
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -104,9 +105,13 @@ class Store:
         except OSError as error:
             raise DamagedRecordError(f"{path}: {error.strerror}") from error
         try:
-            return check_record(parse_json(data), key)
+            value = parse_json(data)
+            digest = value.pop("sha256", None) if isinstance(value, dict) else None
+            record = check_record(value, key)
+            _require(digest == _digest(record), "its contents are not those that were written")
         except ValueError as error:
             raise DamagedRecordError(f"{path}: {error}") from error
+        return record
 
     def read_all(self, keys: Iterable[str], damaged: Callable[[str], None]) -> dict[str, Record]:
         """The records of those keys that have one. For each damaged file `damaged` is called with what is wrong."""
@@ -132,7 +137,7 @@ class Store:
         """
         check_record(record, record["key"])
         path = self.path(record["key"])
-        with _temporary(path, record) as temporary:
+        with _temporary(path, {**record, "sha256": _digest(record)}) as temporary:
             try:
                 _link(temporary, path)
             except FileExistsError:
@@ -165,6 +170,12 @@ class Store:
                     match = _TEMPORARY.fullmatch(path.name)
                     if match and (int(match["pid"]) in ended or time.time() - path.stat().st_mtime > _STALE_SECONDS):
                         path.unlink(missing_ok=True)
+
+
+def _digest(record: Record) -> str:
+    """SHA-256, in hex, of all that a record says; it stands in the file beside it."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -270,7 +281,8 @@ def _check_curve(value: dict[str, Any]) -> None:
     if status == "ok":
         _require(where is None, "it is ok and has diverged")
         _require(len(epochs) == value["epochs"] + 1, f"its curve has {len(epochs)} points for {value['epochs']} epochs")
-        _require(_finite(curve["val_metric"][-1]), "it is ok and has no result")
+        for name in ("val_metric", "test_metric"):
+            _require(_finite(curve[name][-1]), "it is ok and has no result")
     else:
         _require(status == "diverged", f"its status is {status!r}, not 'ok' or 'diverged'")
         _require(isinstance(where, dict) and set(where) == {"epoch", "step", "reason"}, "'diverged_at' is incomplete")

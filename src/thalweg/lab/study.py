@@ -103,7 +103,7 @@ class Study:
         lrs: rule -> the learning rates to try, ascending. Every rule gets the same number of them.
         seeds: the seeds of every (rule, rate): they decide initial weights and batch order, alike for every rule.
         epochs: how long each run trains.
-        convention: the convention of every rule.
+        convention: the convention of every rule; None is each rule's own default.
 
     Raises:
         ValueError: anything that is not legal, with what is.
@@ -114,7 +114,7 @@ class Study:
     lrs: Mapping[str, tuple[float, ...]]
     seeds: tuple[int, ...]
     epochs: int
-    convention: str = "book"
+    convention: str | None = None
 
     @classmethod
     def declare(
@@ -124,7 +124,7 @@ class Study:
         lrs: Iterable[float] | None = None,
         seeds: int | Iterable[int] = DEFAULT_SEEDS,
         epochs: int | None = None,
-        convention: str = "book",
+        convention: str | None = None,
     ) -> Study:
         """A study from what a person names; the rest is the default.
 
@@ -134,7 +134,7 @@ class Study:
             lrs: learning rates for every rule; None is each rule's space of `DEFAULT_LRS`.
             seeds: how many (then they are 0, 1, ...), or which.
             epochs: None is the problem's own number.
-            convention: "book", "paper", "torch" ...
+            convention: "book", "paper", "torch" ...; None is each rule's own default.
         """
         _check_choice("problem", problem, problems.NAMES)
         names = tuple(dict.fromkeys(DEFAULT_RULES if rules is None else rules))
@@ -160,8 +160,9 @@ class Study:
             raise ValueError(f"A study needs at least one rule and each once, not {list(self.rules)}.")
         for name in self.rules:
             _check_choice("rule", name, tuple(RULES))
-            _check_choice(f"convention of {name}", self.convention, tuple(RULES[name].conventions))
-            _check_complete(RULES[name].conventions[self.convention])
+            if self.convention is not None:
+                _check_choice(f"convention of {name}", self.convention, tuple(RULES[name].conventions))
+            _check_complete(self.form(name))
         if set(self.lrs) != set(self.rules):
             raise ValueError(f"`lrs` must name the rules {list(self.rules)} and no others, not {list(self.lrs)}.")
         for rates in self.lrs.values():
@@ -202,6 +203,10 @@ class Study:
             words.append(f"--epochs {self.epochs}")
         return " ".join(words)
 
+    def form(self, name: str) -> Rule:
+        """The rule of that name in the convention of the study, or in its own default."""
+        return RULES[name].family.get(self.convention)
+
     def runs(self) -> list[RunConfig]:
         """All runs, in the order in which they should be done.
 
@@ -215,14 +220,14 @@ class Study:
         return [self._run(name, self.lrs[name][i], seed, config) for seed, i, name in cells]
 
     def _run(self, name: str, lr: float, seed: int, problem_config: Mapping[str, Any]) -> RunConfig:
-        rule = RULES[name].conventions[self.convention]
+        rule = self.form(name)
         numbers = {key: float(value) for key, value in rule.defaults.items() if value is not None}
         return RunConfig(
             problem=self.problem,
             problem_config=problem_config,
             rule=name,
             title=rule.title,
-            convention=self.convention,
+            convention=rule.convention_name,
             rule_digest=rule.digest,
             hyperparams=numbers | {"lr": lr},
             tuned=("lr",),

@@ -18,7 +18,6 @@ from thalweg.lab.records import Store
 from thalweg.lab.run import machine
 from thalweg.lab.study import Study
 from thalweg.optimizer import Optimizer
-from thalweg.rules import RULES
 
 SECONDS = 1.0
 """About how long the whole measurement takes, after the first call of each rule."""
@@ -91,8 +90,8 @@ def _what(study: Study, name: str) -> dict[str, Any]:
         "problem_config": problem.config,
         "params": int(sum(np.size(array) for array in params)),
         "arrays": len(params),
-        "convention": study.convention,
-        "rule_digest": RULES[name].conventions[study.convention].digest,
+        "convention": study.form(name).convention_name,
+        "rule_digest": study.form(name).digest,
         "version": __version__,
         "machine": dict(machine()),
     }

@@ -11,7 +11,7 @@ from thalweg.language import nodes as n
 from thalweg.language.advice import EXPRESSIONS, STATEMENTS, instead_of, instead_of_method
 from thalweg.language.errors import RuleError
 from thalweg.language.signature import check_name, read_signature
-from thalweg.language.source import MISSING, Source
+from thalweg.language.source import MISSING, Located, Source
 from thalweg.language.terms import Term
 from thalweg.language.vocabulary import WORDS, listing, word_of
 
@@ -40,7 +40,7 @@ class _Parser:
         self.known = {*signature.arrays, *signature.numbers}  # and what is assigned by now
         self.depth = 0
 
-    def error(self, node: ast.AST, problem: str) -> RuleError:
+    def error(self, node: Located, problem: str) -> RuleError:
         return self.source.error(self.source.line(node), problem)
 
     def run(self, returned: str) -> n.Text:
@@ -55,7 +55,7 @@ class _Parser:
         returns = tuple(self.expr(v) for v in values)
         return n.Text(self.source.read_through(), self.signature, statements, returns, self.source.line(last))
 
-    def enter(self, node: ast.AST) -> None:
+    def enter(self, node: Located) -> None:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self.error(

@@ -6,7 +6,7 @@ import ast
 
 from thalweg.language.nodes import Signature
 from thalweg.language.ranges import is_finite
-from thalweg.language.source import Source
+from thalweg.language.source import Located, Source
 from thalweg.language.vocabulary import WORDS
 
 STEP_NUMBERS = ("t", "value")
@@ -17,9 +17,10 @@ def read_signature(source: Source, *, is_term: bool) -> Signature:
     """Return the signature of a rule or a term; raises RuleError for what is neither an array nor a number."""
     tree, a = source.tree, source.tree.args
     check_name(source, tree, tree.name, is_function=True)
-    if a.vararg or a.kwarg:
-        problem = "name every argument: `*args` and `**kwargs` say nothing about slots and hyper-parameters"
-        raise source.error(source.line(a.vararg or a.kwarg or tree), problem)
+    for many in (a.vararg, a.kwarg):
+        if many is not None:
+            problem = "name every argument: `*args` and `**kwargs` say nothing about slots and hyper-parameters"
+            raise source.error(source.line(many), problem)
     arrays = [*a.posonlyargs, *a.args]
     if a.defaults:
         first = arrays[-len(a.defaults)].arg
@@ -46,7 +47,7 @@ def read_signature(source: Source, *, is_term: bool) -> Signature:
     return Signature(tuple(argument.arg for argument in arrays), numbers)
 
 
-def check_name(source: Source, node: ast.AST, name: str, *, is_function: bool = False) -> None:
+def check_name(source: Source, node: Located, name: str, *, is_function: bool = False) -> None:
     """Raise RuleError for a name that cannot be used for an argument or a value."""
     if name in WORDS and not is_function:
         problem = f"`{name}` is a word of the language; call it something else, such as `{name}_` or `{name[0]}`"

@@ -15,6 +15,9 @@ from typing import Any
 from thalweg.language.errors import RuleError
 from thalweg.language.vocabulary import SCOPE
 
+Located = ast.stmt | ast.expr | ast.arg
+"""Nodes of Python's syntax tree that have a line."""
+
 MISSING = object()
 """What `Source.lookup` returns for a name that refers to nothing."""
 
@@ -35,9 +38,9 @@ class Source:
     module: str
     scope: Mapping[str, Any]
 
-    def line(self, node: ast.AST) -> int:
+    def line(self, node: Located) -> int:
         """Return the line of a node, as the reader counts."""
-        return int(getattr(node, "lineno", 1)) + self.first_line - 1
+        return node.lineno + self.first_line - 1
 
     @property
     def def_line(self) -> int:

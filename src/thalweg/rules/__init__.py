@@ -7,15 +7,17 @@ from importlib import import_module
 
 from thalweg.rule import Rule
 
-# Name of a rule -> the family (module) that holds it; a test compares this with what the modules define.
-FAMILIES = {
-    "sgd": "descent",
-    "momentum": "descent",
-    "nesterov": "descent",
-    "adagrad": "adaptive",
-    "rmsprop": "adaptive",
-    "adam": "adam",
+# Class of a rule -> the family (module) that holds it; a rule's name is that of its class in small letters. This is the
+# one list: classes, stubs, tests and the command line follow from it, and a test compares it with the modules.
+CLASSES = {
+    "SGD": "descent",
+    "Momentum": "descent",
+    "Nesterov": "descent",
+    "AdaGrad": "adaptive",
+    "RMSprop": "adaptive",
+    "Adam": "adam",
 }
+FAMILIES = {title.lower(): family for title, family in CLASSES.items()}
 
 
 class Registry(Mapping[str, Rule]):
