@@ -221,7 +221,7 @@ def test_a_parameter_that_differs_in_its_width_only():
 def test_an_interrupted_change_is_told_again(monkeypatch, way, where):
     """Whoever was not told of a change would go on with what it derived from before."""
     if (way, where) == ("in Python", "_arm"):
-        pytest.skip("this is about the compiled way")
+        pytest.skip("this is about the compiled way, which needs Numba")
     params, grads = some(2)
     others = [np.zeros((5, 2)), params[1]], [np.zeros((5, 2)), grads[1]]
 
@@ -400,7 +400,7 @@ def test_a_refusal_leaves_the_gate_as_it_was():
 def test_the_next_step_is_compiled(way):
     """Nothing is looked at closely when nothing changed, and nothing is compiled for another number of arrays."""
     if way == "in Python":
-        pytest.skip("this is about the compiled way")
+        pytest.skip("this is about the compiled way, which needs Numba")
     from thalweg.engine.cache import compiled
 
     for n in (1, 3, 7):

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BLOCKED = "import sys; sys.modules['numba'] = None"
 RUN = f"{BLOCKED}; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
-SKIPS = re.compile(r"Numba|oracle \w+ is not installed")
+SKIPS = re.compile(r"Python 3\.\d+ has|Numba|oracle \w+ is not installed")
 # All of the optimizer, and every rule against its formulas; torch and jax would only add the time to import them.
 AREAS = [
     "tests/optimizer",
