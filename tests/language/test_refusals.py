@@ -279,7 +279,7 @@ def test_arguments_that_are_refused(args, message):
         ({"state": {"m": tw.columns()}}, "`m` is an array, and has to be one number a column; `mean(x, axis=-2)`"),
         (
             {"ranges": {"beta": "[0, 1)"}},
-            "`ranges=` names `beta`, which is no hyper-parameter of this text; it has: lr",
+            "`ranges=` names `beta`, which is no hyper-parameter or slot of this text; it has: lr, m",
         ),
         (
             {"ranges": {"lr": "0..1"}},

@@ -199,7 +199,7 @@ def test_function_says_what_does_not_fit():
             ([1, 2], [1, 2], [0, 0]),
             {"lr": 0.1},
             TypeError,
-            "w is an array of float32 or float64; this is of type int64",
+            "w is an array of float16, bfloat16, float32 or float64; this is of type int64",
         ),
     ]
     for args, numbers, error, message in cases:

@@ -95,7 +95,10 @@ def source(layout: Layout, dtype: str) -> str:
     has_axes = any(not k.is_number and not k.is_full for k in plan.kinds.values())
     parts = [HEADER.format(dtype=dtype, itemsize=4 if dtype == "float32" else 8)]
     for k, one in enumerate(plan.passes):
-        parts.append(axes_pass(layout, k, one) if has_axes else flat_pass(layout, k, one))
+        if not one.reductions and not one.writes:  # of a rule that measures and changes nothing
+            parts.append(f"@kernel({TYPE_OF_PASSES!r})\ndef pass_{k}(context, lo, hi):\n    return")
+        else:
+            parts.append(axes_pass(layout, k, one) if has_axes else flat_pass(layout, k, one))
         parts.append(numbers_function(layout, k))
     return "\n\n".join(parts)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from thalweg.language import nodes as n
 from thalweg.language.flatten import Flat
 from thalweg.language.kinds import ARRAY
-from thalweg.language.signature import STEP_NUMBERS
+from thalweg.language.signature import is_given
 from thalweg.language.state import Slot
 
 
@@ -59,7 +59,7 @@ def facts_of(text: n.Text, flat: Flat, slots: Mapping[str, Slot]) -> Facts:
 
 def _step_sign(text: n.Text) -> int:
     w = text.signature.arrays[0]
-    last = next(s for s in reversed(text.body) if w in n.assigned((s,)))
+    last = next((s for s in reversed(text.body) if w in n.assigned((s,))), None)
     match last:
         case n.Assign((_,), (n.Bin("+" | "-" as op, n.Name(left), _),)) if left == w:
             return -1 if op == "-" else 1
@@ -78,4 +78,4 @@ def _model_numbers(text: n.Text, flat: Flat, slots: Mapping[str, Slot], shared: 
         found.add(name)
         if name in steps and steps[name].word != "total":
             todo += [*n.names(steps[name].expr), *(condition for condition, _ in steps[name].guard)]
-    return tuple(name for name in text.signature.numbers if name in found and name not in STEP_NUMBERS)
+    return tuple(name for name in text.signature.numbers if name in found and not is_given(name))

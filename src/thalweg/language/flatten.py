@@ -108,11 +108,6 @@ class _Flattener:
         out = {name: self.env[name] for name in wanted}
         for name, new in out.items():
             slot, self.line = self.slots.get(name), self.text.return_line
-            if new == name and not (slot and slot.copies):
-                what = "slot" if slot else "parameter"
-                raise self.error(
-                    f"the {what} `{name}` is never written; assign its new value, or take it out of the arguments"
-                )
             self.line = max((step.line for step in self.steps if new in step.names), default=self.line)
             self.check_output(name, slot, self.kinds[new])
             if slot and slot.is_number and self.kinds[new] == STEP:

@@ -10,7 +10,7 @@ from typing import Any
 from thalweg.language import nodes as n
 from thalweg.language.advice import EXPRESSIONS, STATEMENTS, instead_of, instead_of_method
 from thalweg.language.errors import RuleError
-from thalweg.language.signature import check_name, read_signature
+from thalweg.language.signature import TextKind, check_name, read_signature
 from thalweg.language.source import MISSING, Located, Source
 from thalweg.language.terms import Term
 from thalweg.language.vocabulary import WORDS, listing, word_of
@@ -22,15 +22,19 @@ _BINARY: dict[type[ast.operator], str] = {
 _COMPARE: dict[type[ast.cmpop], str] = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
+_RETURNED: dict[TextKind, str] = {
+    "rule": "the new parameter and the new state, such as `return w, m, v`",
+    "link": "what is passed on and the new state, such as `return x`",
+    "term": "the term's value",
+}
 _DEEPEST = 64
 """How deep expressions may be nested, and branches: generated code has at most 200 brackets around anything."""
 
 
-def parse(source: Source, *, is_term: bool = False) -> n.Text:
-    """Return the parsed text of a rule, or of a term; raises RuleError with the line that is not in the language."""
-    signature = read_signature(source, is_term=is_term)
-    returned = "the term's value" if is_term else "the new parameter and the new state, such as `return w, m, v`"
-    return _Parser(source, signature).run(returned)
+def parse(source: Source, kind: TextKind = "rule") -> n.Text:
+    """Return the parsed text of a rule, a link or a term; raises RuleError with the line that is not known."""
+    signature = read_signature(source, kind)
+    return _Parser(source, signature).run(_RETURNED[kind])
 
 
 class _Parser:

@@ -16,44 +16,46 @@ def is_finite(x: Any) -> bool:
         return False
 
 
-_NOTATION = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
+_NOTATION = re.compile(r"\s*(whole )?\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 
 
 @dataclass(frozen=True)
 class Range:
-    """An interval of finite numbers, written as in mathematics: `[0, 1)` holds 0 and not 1."""
+    """An interval of finite numbers, written as in mathematics: `[0, 1)` holds 0 and not 1, `whole [1, inf)` counts."""
 
     low: float = -math.inf
     high: float = math.inf
     holds_low: bool = False
     holds_high: bool = False
+    whole: bool = False
 
     @classmethod
     def parse(cls, text: object) -> Range:
         """Return the interval that a text such as `[0, 1)` or `(0, inf)` writes; raises ValueError otherwise."""
         match = _NOTATION.fullmatch(text) if isinstance(text, str) else None
         try:
-            low, high = (float(match[2]), float(match[3])) if match else (math.nan, math.nan)
+            low, high = (float(match[3]), float(match[4])) if match else (math.nan, math.nan)
         except ValueError:
             low = high = math.nan
         if match is None or not low < high:
             raise ValueError(f"{text!r} is not an interval; write it in quotes, such as '[0, 1)' or '(0, inf)'")
-        return cls(low, high, match[1] == "[", match[4] == "]")
+        return cls(low, high, match[2] == "[", match[5] == "]", whole=match[1] is not None)
 
     def __contains__(self, x: float) -> bool:
         above = x > self.low or (self.holds_low and x == self.low)
         below = x < self.high or (self.holds_high and x == self.high)
-        return math.isfinite(x) and above and below
+        return math.isfinite(x) and above and below and (not self.whole or x == int(x))
 
     def condition(self, name: str) -> str:
         """Return the range as a condition on a name, such as `0 <= beta1 < 1`."""
+        kind = ", a whole number" if self.whole else ""
         low = "" if math.isinf(self.low) else f"{self.low:g} {'<=' if self.holds_low else '<'} "
         high = "" if math.isinf(self.high) else f" {'<=' if self.holds_high else '<'} {self.high:g}"
         if not low and not high:
-            return f"{name} finite"
+            return f"{name} finite{kind}"
         if low and not high:
-            return f"{name} {'>=' if self.holds_low else '>'} {self.low:g}"
-        return f"{low}{name}{high}"
+            return f"{name} {'>=' if self.holds_low else '>'} {self.low:g}{kind}"
+        return f"{low}{name}{high}{kind}"
 
 
 _NOT_NEGATIVE = Range.parse("[0, inf)")

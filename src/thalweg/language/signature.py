@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import ast
+from typing import Literal
 
 from thalweg.language.nodes import Signature
 from thalweg.language.ranges import is_finite
 from thalweg.language.source import Located, Source
 from thalweg.language.vocabulary import WORDS
 
+TextKind = Literal["rule", "link", "term"]
+
 STEP_NUMBERS = ("t", "value")
 """Keyword arguments that are no hyper-parameters, given at each step: the step count, and the loss."""
 
 
-def read_signature(source: Source, *, is_term: bool) -> Signature:
-    """Return the signature of a rule or a term; raises RuleError for what is neither an array nor a number."""
+def is_given(name: str) -> bool:
+    """Tell whether a number is given at each step, and is no hyper-parameter: `t`, `value`, and what links measure."""
+    return name in STEP_NUMBERS or "__" in name
+
+
+def read_signature(source: Source, kind: TextKind) -> Signature:
+    """Return the signature of a rule, a link or a term; raises RuleError for what is neither an array nor a number."""
     tree, a = source.tree, source.tree.args
     check_name(source, tree, tree.name, is_function=True)
     for many in (a.vararg, a.kwarg):
@@ -31,18 +39,21 @@ def read_signature(source: Source, *, is_term: bool) -> Signature:
     for argument in [*arrays, *a.kwonlyargs]:
         check_name(source, argument, argument.arg)
     for argument in arrays:
-        if argument.arg in STEP_NUMBERS and not is_term:
+        if argument.arg in STEP_NUMBERS and kind != "term":
             problem = f"`{argument.arg}` is a number: it stands behind `*`, as in `(w, g, *, {argument.arg}, lr=0.01)`"
             raise source.error(source.line(argument), problem)
     numbers = {
         argument.arg: None if default is None else _default(source, argument.arg, default)
         for argument, default in zip(a.kwonlyargs, a.kw_defaults, strict=True)
     }
-    if is_term and numbers:
+    if kind == "term" and numbers:
         problem = "a term takes all arguments by position, arrays and numbers alike; leave out the `*`"
         raise source.error(source.def_line, problem)
-    if not is_term and len(arrays) < 2:
+    if kind == "rule" and len(arrays) < 2:
         problem = "a rule takes at least the parameter and its gradient: `def name(w, g, <slots>, *, t, lr=0.01)`"
+        raise source.error(source.def_line, problem)
+    if kind == "link" and not (arrays and arrays[0].arg in ("x", "w")):
+        problem = "a link works on `x`, what is passed on, or on `w`, the parameter: `def name(x, <slots>, *, limit)`"
         raise source.error(source.def_line, problem)
     return Signature(tuple(argument.arg for argument in arrays), numbers)
 

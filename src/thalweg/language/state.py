@@ -17,12 +17,14 @@ class Slot:
     shape: "array" (like the parameter), "rows" (one number a row: the last axis has length 1), "columns" (one
         a column: the last axis but one has length 1), "number" (one float64 a tensor), "shared" (one for all).
     start: a finite number, or the name of a hyper-parameter. copies: it starts as a copy of the parameter instead,
-        taken before the first step.
+        taken before the first step. draws: fresh draws from the standard normal distribution at each step, which the
+        rule reads and never writes.
     """
 
     shape: Shape = "array"
     start: float | str = 0.0
     copies: bool = False
+    draws: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.start, str):

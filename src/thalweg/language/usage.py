@@ -8,7 +8,7 @@ from typing import NoReturn
 from thalweg.language import nodes as n
 from thalweg.language.flatten import Flat
 from thalweg.language.ranges import Range, is_finite, range_of
-from thalweg.language.signature import STEP_NUMBERS
+from thalweg.language.signature import is_given
 from thalweg.language.state import Slot
 
 
@@ -26,7 +26,7 @@ def slots_of(text: n.Text, state: Mapping[str, Slot]) -> dict[str, Slot]:
 
 def defaults_of(text: n.Text, other: Mapping[str, float]) -> dict[str, float | None]:
     """Return the default of every hyper-parameter: the text's, or another that is declared beside it."""
-    own = {name: x for name, x in text.signature.numbers.items() if name not in STEP_NUMBERS}
+    own = {name: x for name, x in text.signature.numbers.items() if not is_given(name)}
     for name, x in other.items():
         if name not in own:
             _fail(text, f"`{name}` is no hyper-parameter of this text; it has: {', '.join(own) or 'none'}")
@@ -35,14 +35,20 @@ def defaults_of(text: n.Text, other: Mapping[str, float]) -> dict[str, float | N
     return own | {name: float(x) for name, x in other.items()}
 
 
-def ranges_of(text: n.Text, given: Mapping[str, str], defaults: Mapping[str, float | None]) -> dict[str, Range]:
-    """Return the range of every hyper-parameter: what is declared, or what belongs to its name."""
+def ranges_of(
+    text: n.Text, given: Mapping[str, str], defaults: Mapping[str, float | None], slots: Mapping[str, Slot]
+) -> dict[str, Range]:
+    """Return the range of every hyper-parameter: what is declared, or what belongs to its name; and of declared slots.
+
+    What a slot of the rule can hold, such as `[0, inf)` for an average of squares, is what checkpoints are held against.
+    """
     for name in given:
-        if name not in defaults:
-            known = ", ".join(defaults) or "none"
-            _fail(text, f"`ranges=` names `{name}`, which is no hyper-parameter of this text; it has: {known}")
+        if name not in defaults and name not in slots:
+            known = ", ".join([*defaults, *slots]) or "none"
+            problem = f"`ranges=` names `{name}`, which is no hyper-parameter or slot of this text; it has: {known}"
+            _fail(text, problem)
     try:
-        ranges = {name: Range.parse(given[name]) if name in given else range_of(name) for name in defaults}
+        ranges = {name: range_of(name) for name in defaults} | {name: Range.parse(x) for name, x in given.items()}
     except ValueError as error:
         _fail(text, f"`ranges=`: {error}")
     for name, default in defaults.items():
@@ -54,6 +60,12 @@ def ranges_of(text: n.Text, given: Mapping[str, str], defaults: Mapping[str, flo
 
 def check_usage(text: n.Text, flat: Flat, slots: Mapping[str, Slot], defaults: Mapping[str, float | None]) -> None:
     """Raise RuleError for an argument that changes nothing, or for a slot that starts at what does not exist."""
+    for name, new in flat.outputs.items():
+        slot = slots.get(name)
+        if new == name and not (slot and slot.copies):
+            problem = "is never written; assign its new value, or take it out of the arguments"
+            what = "slot" if slot else "parameter"
+            raise text.source.error(text.return_line, f"the {what} `{name}` {problem}")
     used = _used(flat) | {slot.start for slot in slots.values() if isinstance(slot.start, str)}
     gradient = text.signature.arrays[1]
     if gradient not in used:
