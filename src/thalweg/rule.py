@@ -48,11 +48,11 @@ class Rule:
 
     name: `adam`. title: the name of its class, `Adam`. convention_name: whose form this is (`book`, `paper`, `torch`).
     source: paper, section, equation. slots: name -> Slot, in the order of the text. defaults: hyper-parameter -> float,
-    or None where a value has to be given. ranges: hyper-parameter -> Range. vectors: the rule for parameters of fewer
+    or None where a value has to be given. ranges: hyper-parameter -> Range, and slots of which one is declared. vectors: the rule for parameters of fewer
     than two axes, or None. flat: the text as a straight line.
     """
 
-    def __init__(self, text: n.Text, family: Family, declared: Declaration) -> None:
+    def __init__(self, text: n.Text, family: Family, declared: Declaration, *, composed: bool = False) -> None:
         self.text = text
         self.family = family
         self.declared = declared
@@ -61,8 +61,10 @@ class Rule:
         self.slots: Mapping[str, Slot] = MappingProxyType(slots_of(text, declared.state))
         self.defaults: Mapping[str, float | None] = MappingProxyType(defaults_of(text, declared.defaults))
         self.flat: Flat = flatten(text, self.slots)
-        check_usage(text, self.flat, self.slots, self.defaults)
-        self.ranges: Mapping[str, Range] = MappingProxyType(ranges_of(text, declared.ranges, self.defaults))
+        if not composed:
+            check_usage(text, self.flat, self.slots, self.defaults)
+        ranges = ranges_of(text, declared.ranges, self.defaults, self.slots)
+        self.ranges: Mapping[str, Range] = MappingProxyType(ranges)
         if self.vectors is not None:
             self._check_vectors(self.vectors)
 
@@ -123,29 +125,34 @@ class Rule:
         """Return (new w, new state ...) of one tensor by the meaning of the rule; nothing that is passed in is changed.
 
         w: array of float32 or float64. g: array of the same shape and dtype. state: the slots in the order of the text,
-        arrays of w's dtype (see `Slot` for shapes), or floats where a slot is a number. numbers: t (default 1), `value`
-        if the rule takes it, and hyper-parameters (default: the rule's).
+        arrays of w's dtype (see `Slot` for shapes), or floats where a slot is a number. w may also be of float16 or
+        bfloat16: then g is of any floating dtype, state is float32, and the new w is rounded once. numbers: t (default
+        1), `value` if the rule takes it, and hyper-parameters (default: the rule's).
         Raises TypeError or ValueError for arguments that do not fit, NumberError if a number cannot be computed.
         """
         if len(state) != len(self.slots):
             raise TypeError(f"{self.name} has the slots ({', '.join(self.slots)}), and {len(state)} were given")
-        array = np.asarray(w)
-        if array.dtype not in (np.float32, np.float64):
-            raise TypeError(f"w is an array of float32 or float64; this is of type {array.dtype}")
+        given_w = np.asarray(w)
+        if given_w.dtype.name not in ("float16", "bfloat16", "float32", "float64") or not given_w.dtype.isnative:
+            raise TypeError(f"w is an array of float16, bfloat16, float32 or float64; this is of type {given_w.dtype}")
+        is_half = given_w.itemsize == 2
+        array = given_w.astype(np.float32) if is_half else given_w
         if self.facts.axes and array.ndim < 2:
             raise ValueError(
                 f"{self.name} has numbers for rows and columns and needs two axes; w has shape {array.shape}"
             )
-        arrays: list[Any] = [array, _fitting("g", g, array.shape, array.dtype)]
+        arrays: list[Any] = [array, _fitting("g", g, array.shape, array.dtype, is_cast=is_half)]
         for (name, slot), given in zip(self.slots.items(), state, strict=True):
             shape = slot.shape_for(array.shape)
             arrays.append(float(given) if shape is None else _fitting(name, given, shape, array.dtype))
         lifted = [np.atleast_1d(a) if isinstance(a, np.ndarray) else a for a in arrays]
         results = self.meaning(lifted, self._numbers(numbers))
-        return tuple(
+        new_w, *new_state = (
             new.reshape(old.shape) if isinstance(old, np.ndarray) else new
             for old, new in zip([arrays[0], *arrays[2:]], results, strict=True)
         )
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            return new_w.astype(given_w.dtype, copy=False), *new_state
 
     def convention(
         self,
@@ -277,8 +284,8 @@ def rule(
     a text may use the words of `thalweg.words` without importing them.
 
     source: paper, section, equation. state: slot -> `full(start)`, `copy("w")`, `number(start)`, `shared(start)`,
-    `rows()`, `columns()`; a slot that is not named is an array that starts at zero. ranges: hyper-parameter -> interval
-    such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite. title: the name of its class. vectors:
+    `rows()`, `columns()`; a slot that is not named is an array that starts at zero. ranges: hyper-parameter or slot ->
+    interval such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite. title: the name of its class. vectors:
     for a rule of matrices, the rule for parameters with fewer than two axes. convention: whose form this text is.
     default: the convention used where none is asked for (this one, if not given).
     Raises RuleError with the line of what the language does not understand.
@@ -299,11 +306,16 @@ def term(function: Function | str) -> Term:
 
     All arguments are positional, arrays and numbers alike. Raises RuleError as `rule` does.
     """
-    return Term(parse(read(function, scope_of_caller()), is_term=True))
+    return Term(parse(read(function, scope_of_caller()), "term"))
 
 
-def _fitting(name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _fitting(
+    name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *, is_cast: bool = False
+) -> NDArray[Any]:
     array = np.asarray(given)
+    if is_cast and (array.dtype.kind == "f" or array.dtype.name == "bfloat16"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            array = array.astype(dtype)
     if array.shape != shape or array.dtype != dtype:
         raise ValueError(
             f"{name} is {array.dtype} of shape {array.shape}; with this w it has to be {dtype} of shape {shape}"

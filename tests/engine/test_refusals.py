@@ -19,8 +19,8 @@ class Quantity(np.ndarray):
     """An array with a unit."""
 
 
-def read_only():
-    w = np.zeros(6)
+def read_only(dtype=float):
+    w = np.zeros(6, dtype)
     w.flags.writeable = False
     return w
 
@@ -30,19 +30,36 @@ BAD_PARAMETERS = {
     "a list": (lambda: [0.0] * 6, TypeError, r"is a list; .*np\.array\(it"),
     "a tuple": (lambda: (0.0,) * 6, TypeError, "is a tuple"),
     "a number": (lambda: 0.5, TypeError, "is a float"),
-    "None": (lambda: None, TypeError, "is a NoneType"),
-    "text": (lambda: "abcdef", TypeError, "is a str"),
+    "None": (lambda: None, TypeError, "is a NoneType.*leave the name out"),
+    "text": (lambda: "abcdef", TypeError, "is a str.*this is text"),
+    "a set": (set, TypeError, "is a set.*into a list or dict"),
+    "a generator": (lambda: (x for x in [BASE]), TypeError, "is a generator.*into a list or dict"),
+    "a view of a dict": ({"a": BASE}.values, TypeError, "is a dict_values.*into a list or dict"),
     "bytes": (lambda: bytearray(6), TypeError, "is a bytearray"),
     "a dict": (dict, TypeError, "is a dict"),
     "a memoryview": (lambda: memoryview(np.zeros(6)), TypeError, "is a memoryview"),
-    "a NumPy number": (lambda: np.float64(1), TypeError, r"NumPy number \(numpy\.float64\).*np\.array\(number\)"),
-    "int64": (lambda: np.zeros(6, np.int64), TypeError, r"dtype int64; parameters are float32 or float64.*astype"),
+    "a NumPy number": (
+        lambda: np.int64(1),
+        TypeError,
+        r"NumPy number \(numpy\.int64\); .*np\.array\(float\(number\)\)",
+    ),
+    "int64": (lambda: np.zeros(6, np.int64), TypeError, r"dtype int64; parameters are float16, .*float64: .*astype"),
     "uint8": (lambda: np.zeros(6, np.uint8), TypeError, "dtype uint8"),
     "bool": (lambda: np.zeros(6, bool), TypeError, "dtype bool"),
     "complex64": (lambda: np.zeros(6, np.complex64), TypeError, r"complex64.*not supported yet.*\.real and \.imag"),
     "complex128": (lambda: np.zeros(6, complex), TypeError, "complex128"),
-    "float16": (lambda: np.zeros(6, np.float16), TypeError, r"float16 parameters are not supported yet.*float32"),
-    "bfloat16": (lambda: np.zeros(6, ml_dtypes.bfloat16), TypeError, r"bfloat16 parameters are not supported yet"),
+    "byte-swapped float16": (
+        lambda: np.zeros(6, np.dtype("f2").newbyteorder()),
+        ValueError,
+        r"byte order.*astype\('float16'",
+    ),
+    "byte-swapped bfloat16": (
+        lambda: np.zeros(6, np.dtype(ml_dtypes.bfloat16).newbyteorder()),
+        ValueError,
+        r"byte order.*astype\('bfloat16'",
+    ),
+    "a read-only bfloat16": (lambda: read_only(ml_dtypes.bfloat16), ValueError, "is read-only"),
+    "a broadcast float16": (lambda: np.broadcast_to(np.zeros(1, "f2"), 6), ValueError, "overlaps itself"),
     "float8": (lambda: np.zeros(6, ml_dtypes.float8_e4m3), TypeError, "float8_e4m3"),
     "longdouble": (lambda: np.zeros(6, "g"), TypeError, "dtype (float128|longdouble|float96|float80)"),
     "object": (lambda: np.zeros(6, object), TypeError, "dtype object"),
@@ -56,12 +73,12 @@ BAD_PARAMETERS = {
     "byte-swapped float64": (
         lambda: np.zeros(6, np.dtype("f8").newbyteorder()),
         ValueError,
-        r"byte order.*astype\(np\.float64",
+        r"byte order.*astype\('float64'",
     ),
     "byte-swapped float32": (
         lambda: np.zeros(6, np.dtype("f4").newbyteorder()),
         ValueError,
-        r"byte order.*astype\(np\.float32",
+        r"byte order.*astype\('float32'",
     ),
     "masked": (lambda: np.ma.zeros(6), TypeError, r"MaskedArray.*mask would be ignored.*\.filled"),
     "matrix": (lambda: np.asmatrix(np.zeros(6)), TypeError, r"matrix.*np\.asarray\(it\), which shares its memory"),

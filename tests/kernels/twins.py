@@ -118,6 +118,6 @@ def plain_text(rule):
     ):
         for name, function in _plain_functions(module).items():
             named = vars(module)[name]
-            if named is rule or (named == rule.family.conventions.get("paper") and rule.text is named.text):
+            if isinstance(named, tw.Rule) and rule.text is named.text:
                 return function
     raise LookupError(rule)

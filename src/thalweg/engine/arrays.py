@@ -6,15 +6,16 @@ Every refusal names the array, says what was given, what is legal and what to do
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.exceptions import TooHardError
 from numpy.typing import NDArray
 
-PARAMETER_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
-"""The dtypes that are updated."""
+PARAMETER_DTYPES = ("float16", "bfloat16", "float32", "float64")
+"""The dtypes that are updated, by name: only ml_dtypes has bfloat16, and only who has such an array needs it."""
 
 ARRAY_TYPES = (np.ndarray, np.memmap)
 """Exact types: any other subclass means something by its numbers (a mask, a unit) that an update would not respect."""
@@ -28,16 +29,18 @@ def check_parameter(name: str, array: Any) -> None:
     who = f"parameter {name!r}"
     if isinstance(array, np.generic):
         raise TypeError(
-            f"{who} is a NumPy number ({_type(array)}), which nobody can update in place; give np.array(number)"
+            f"{who} is a NumPy number ({_type(array)}); numbers as parameters are float, np.float64, np.float32 or "
+            "np.float16: give float(number) in a dict or list, or np.array(float(number))"
         )
     _check_type(who, array)
     dtype = array.dtype
-    if dtype.kind != "f" or dtype.newbyteorder("=") not in PARAMETER_DTYPES:
-        raise TypeError(f"{who} has dtype {dtype}; parameters are float32 or float64: {_cure(dtype)}")
+    if dtype.name not in PARAMETER_DTYPES:
+        legal = f"{', '.join(PARAMETER_DTYPES[:-1])} or {PARAMETER_DTYPES[-1]}"
+        raise TypeError(f"{who} has dtype {dtype}; parameters are {legal}: {_cure(dtype)}")
     if not dtype.isnative:
         raise ValueError(
             f"{who} is stored in the byte order of another machine ({dtype.str}); "
-            f"give params[{name!r}].astype(np.{dtype.newbyteorder('=').name})"
+            f"give params[{name!r}].astype({dtype.name!r})"
         )
     if overlaps_itself(array):
         raise ValueError(
@@ -74,8 +77,16 @@ def _check_type(who: str, array: Any) -> None:
         cure = "a mask would be ignored; give its .filled(...) or its .data"
     elif isinstance(array, np.ndarray):
         cure = "subclasses may mean more than their numbers; give np.asarray(it), which shares its memory"
+    elif library == "scipy":
+        cure = "convert it with .toarray()"
     elif library == "torch":
         cure = "convert it with .detach().numpy(), which shares its memory"
+    elif array is None:
+        cure = "leave the name out; None is for gradients, and leaves a parameter alone"
+    elif isinstance(array, str | bytes | bytearray):
+        cure = "this is text; convert what it says with np.array(float(it))"
+    elif isinstance(array, AbstractSet | Iterator | Mapping | ValuesView):
+        cure = "put its arrays into a list or dict"
     elif library in ("jax", "jaxlib", "tensorflow", "cupy"):
         cure = "convert it with np.array(it); NumPy cannot update its memory"
     else:
@@ -91,8 +102,6 @@ def _type(value: Any) -> str:
 def _cure(dtype: np.dtype[Any]) -> str:
     if dtype.kind == "c":
         return "complex numbers are not supported yet; give the views .real and .imag under two names"
-    if dtype.name in ("float16", "bfloat16"):
-        return f"{dtype.name} parameters are not supported yet; convert with .astype(np.float32)"
     return "convert with .astype(np.float32) or .astype(np.float64)"
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from thalweg.engine.arrays import Extent, Memory, check_gradient, check_parameter, extent
 from thalweg.engine.cache import compiled
+from thalweg.engine.halves import compute_dtype
 from thalweg.engine.numba_support import numba_available
 
 Order = Literal["C", "F"]
@@ -52,12 +53,14 @@ class Gate:
     pointers: (n, 2) intp: address of the first element of the parameter and of the gradient; 0 for a gradient of None.
         The array stays the same object; it says nothing after a refusal.
     dtypes, shapes, sizes: of the parameters.
+    compute_dtypes: what they are evaluated in, and their state is kept in: float32 for float16 and bfloat16.
     orders: "C" or "F": how the elements of the parameter follow each other in memory. "C" where both are true, and
         where neither is, since it has to be staged.
-    stage_param: (n,) bool: not contiguous, or not aligned. The kernel must work on a copy, written back afterwards.
-    stage_grad: (n,) bool: not contiguous in the order of the parameter, not aligned, of another dtype, or touching the
-        memory of some parameter or of an array that is watched. The kernel must read a copy in the parameter's order
-        and dtype, made before anything is written; the pointer is not to be used.
+    stage_param: (n,) bool: not contiguous, not aligned, or evaluated in another dtype. The kernel must work on a copy,
+        written back afterwards.
+    stage_grad: (n,) bool: not contiguous in the order of the parameter, not aligned, not of the dtype that it is
+        evaluated in, or touching the memory of some parameter or of an array that is watched. The kernel must read a
+        copy in the parameter's order and that dtype, made before anything is written; the pointer is not to be used.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -65,6 +68,7 @@ class Gate:
         n = len(self.names)
         self.pointers: NDArray[np.intp] = np.zeros((n, 2), np.intp)
         self.dtypes: tuple[np.dtype[Any], ...] = ()
+        self.compute_dtypes: tuple[np.dtype[Any], ...] = ()
         self.shapes: tuple[tuple[int, ...], ...] = ()
         self.sizes: tuple[int, ...] = ()
         self.orders: tuple[Order, ...] = ()
@@ -73,6 +77,7 @@ class Gate:
         self._seen: list[_Name] = []
         self._memory = Memory([])
         self._watched: list[tuple[int, Extent]] = []
+        self._kinds: list[tuple[int, int, np.dtype[Any]]] = []
         self._first_change: Callable[[int, int, int], int] | None = None
         self._context = 0
         self._alive: tuple[Any, ...] = ()
@@ -92,6 +97,7 @@ class Gate:
         if (
             self._seen
             and self._first_change is not None
+            and all(getattr((params, grads)[side][i], "dtype", None) == dtype for i, side, dtype in self._kinds)
             and self._first_change(id(params), id(grads), self._context) < 0
         ):
             return False
@@ -147,16 +153,18 @@ class Gate:
     def _describe(self, seen: list[_Name]) -> None:
         parameters = [name.parameter for name in seen]
         self.dtypes = tuple(array.dtype for array in parameters)
+        self.compute_dtypes = tuple(map(compute_dtype, self.dtypes))
         self.shapes = tuple(array.shape for array in parameters)
         self.sizes = tuple(int(np.prod(array.shape, dtype=np.int64)) for array in parameters)
         contiguous = [array.flags & (_C_CONTIGUOUS | _F_CONTIGUOUS) for array in parameters]
         self.orders = tuple("F" if flags == _F_CONTIGUOUS else "C" for flags in contiguous)
         for i, (array, _, gradient, touches) in enumerate(seen):
-            self.stage_param[i] = contiguous[i] == 0 or not array.flags & _ALIGNED
+            dtype = self.compute_dtypes[i]
+            self.stage_param[i] = contiguous[i] == 0 or not array.flags & _ALIGNED or array.dtype != dtype
             wanted = _ALIGNED | (_F_CONTIGUOUS if self.orders[i] == "F" else _C_CONTIGUOUS)
             self.stage_grad[i] = gradient is not None and (
                 touches
-                or gradient.dtype != array.dtype
+                or gradient.dtype != dtype
                 or gradient.flags & wanted != wanted
                 or issubclass(gradient.kind, np.generic)  # its memory lasts no longer than the look at it
             )
@@ -165,13 +173,15 @@ class Gate:
         """Lay out what is remembered for the compiled comparison (`thalweg.engine.kernels.gate`), and return that."""
         rows = np.zeros((len(seen), 2, 9), np.intp)
         dims: list[NDArray[np.intp]] = []
+        self._kinds = []
         for i, name in enumerate(seen):
             for side, array in enumerate((name.parameter, name.gradient)):
-                # A row of zeros is like no array. bfloat16 shares its kind with structured dtypes: looked at closely.
-                if array is not None and array.dtype.kind == "f":
+                if array is not None:  # a row of zeros is like no array
+                    if array.dtype.kind != "f":  # bfloat16, which to C looks like any two bytes
+                        self._kinds.append((i, side, array.dtype))
                     dims.append(np.array(array.shape + array.strides, np.intp))
                     last = int(name.touches) if side else name.start
-                    row = (id(array.kind), len(array.shape), ord("f"), array.dtype.itemsize, array.flags)
+                    row = (id(array.kind), len(array.shape), ord(array.dtype.kind), array.dtype.itemsize, array.flags)
                     rows[i, side] = (*row, dims[-1].ctypes.data, *array.span, last)
         where = [array.ctypes.data for array in (rows, self.pointers, memory.lows, memory.reach)]
         context = np.array([len(seen), id(None), id(_STRUCT), *where, len(memory.lows)], np.intp)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.engine.halves import compute_dtype, converted, copy_into, widened
 from thalweg.rule import Rule
 
 
@@ -31,18 +32,22 @@ def evaluate(
     states: Sequence[dict[str, Any]],
     numbers: Sequence[Mapping[str, float]],
     shared: Mapping[str, float],
+    masters: Sequence[NDArray[Any] | None] | None = None,
 ) -> list[Result]:
-    """Return (new w, new state ...) of every tensor; nothing is changed.
+    """Return (new w, new state ...) of every tensor, w as it is before it is rounded; nothing is changed.
 
-    params: any layout. grads: same shapes, cast to the parameter's dtype. states: slot -> array or float. numbers: t
-    and the hyper-parameters of each tensor, as the rule takes them. shared: slot -> number of the whole optimizer.
+    params: any layout. grads: same shapes, cast to what the parameter is evaluated in. states: slot -> array or float.
+    numbers: t and the hyper-parameters of each tensor, as the rule takes them. shared: slot -> number of the whole
+    optimizer. masters: float32 copies of parameters of float16 and bfloat16 (see `thalweg.engine.halves`), or None.
     Raises NumberError if a number cannot be computed.
     """
+    masters = masters or [None] * len(params)
+    wide = [widened(w, master) for w, master in zip(params, masters, strict=True)]
     known: list[float] = []
     while True:
         terms: list[float] = []
         results = []
-        for w, g, state, own in zip(params, grads, states, numbers, strict=True):
+        for w, g, state, own in zip(wide, grads, states, numbers, strict=True):
             arrays = [w, cast(g, w.dtype), *((shared if s in shared else state)[s] for s in rule.slots)]
             lifted = [np.atleast_1d(a) if isinstance(a, np.ndarray) else a for a in arrays]
             with contextlib.suppress(_OpenError):
@@ -56,9 +61,8 @@ def evaluate(
 
 
 def cast(gradient: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a gradient in the dtype of its parameter; what is too large becomes an infinity."""
-    with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(gradient).astype(dtype, copy=False)
+    """Return a gradient in the dtype that this parameter's is evaluated in; what is too large becomes an infinity."""
+    return converted(gradient, compute_dtype(dtype))
 
 
 def write(
@@ -67,10 +71,15 @@ def write(
     params: Sequence[NDArray[Any]],
     states: Sequence[dict[str, Any]],
     shared: dict[str, float],
+    masters: Sequence[NDArray[Any] | None] | None = None,
 ) -> None:
-    """Write what `evaluate` returned into parameters and state."""
-    for w, state, result in zip(params, states, results, strict=True):
-        w[...] = result[0].reshape(w.shape)
+    """Write what `evaluate` returned into parameters, masters and state."""
+    masters = masters or [None] * len(params)
+    for w, master, state, result in zip(params, masters, states, results, strict=True):
+        new = result[0].reshape(w.shape)
+        if master is not None:
+            master[...] = new
+        copy_into(w, new)
         for slot, value in zip(rule.slots, result[1:], strict=True):
             if slot in shared:
                 shared[slot] = float(value)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.backends.cpu import ROWS, TABLES
+from thalweg.engine.halves import copy_each, widened
 from thalweg.engine.program import Program, layout_of, plan_of, program_of
 from thalweg.engine.threads import parallel
 from thalweg.rule import Rule
@@ -23,8 +25,10 @@ GRAIN = 128
 class Tensor:
     """One parameter as the table sees it.
 
-    index: its row in the gate's pointers. state: slot -> array laid out in `order`, or float; read and written at
-    each step. numbers: its row of numbers of the step. stage_param, stage_grad: work on a copy.
+    index: its row in the gate's pointers. dtype: float32 or float64, what it is evaluated in. state: slot -> array of
+    that dtype laid out in `order`, or float; read and written at each step. numbers: its row of numbers of the step.
+    stage_param, stage_grad: work on a copy. master: float32, laid out in `order`: work on this, and round it into the
+    parameter (see `thalweg.engine.halves`).
     """
 
     index: int
@@ -35,6 +39,7 @@ class Tensor:
     numbers: int
     stage_param: bool
     stage_grad: bool
+    master: NDArray[Any] | None = None
 
     @property
     def size(self) -> int:
@@ -61,20 +66,20 @@ class Table:
         at = {name: j for j, name in enumerate(plan.tensor_numbers)}
         self._number_slots = [(name, at[name], at[new]) for name, new in plan.number_writes.items()]
         self._held: list[NDArray[Any]] = []  # memory that addresses lead to
-        self._copies: list[
-            tuple[int, int, NDArray[Any]]
-        ] = []  # row, 0 for the parameter or 1 for the gradient, its copy
+        self._param_copies, self._grad_copies = _Copies(self.tensors, 0), _Copies(self.tensors, 1)
+        self._masters = [(row, t.index, t.master) for row, t in enumerate(self.tensors) if t.master is not None]
+        self._widened: list[NDArray[Any]] = []  # the masters in a step: themselves, unless the caller changed something
         self.pointers = np.zeros((len(self.tensors), len(layout.arrays)), np.intp)
         for row, tensor in enumerate(self.tensors):
             self._point(row, tensor, layout.arrays)
         rows, blocks = _rows(self.tensors)
         reductions = max(len(p.reductions) for p in plan.passes)
-        partial = np.zeros((blocks if reductions else 1, max(1, reductions)))
+        partials = np.zeros((blocks if reductions else 1, max(1, reductions)))
         tables = {
             "pointers": self.pointers,
             "columns": self._columns,
             "tensor": self._tensor,
-            "partial": partial,
+            "partial": partials,
             "rows": rows,
         }
         has_axes = rule.facts.axes
@@ -85,15 +90,11 @@ class Table:
         ]
 
     def _point(self, row: int, tensor: Tensor, arrays: tuple[str, ...]) -> None:
-        """Write the addresses of one tensor's state, and make room for what has to be copied or kept between passes."""
-        for column, staged in enumerate((tensor.stage_param, tensor.stage_grad)):
-            if staged:
-                self._copies.append((row, column, np.empty(tensor.shape, tensor.dtype, order=tensor.order)))
+        """Write the addresses of one tensor's state, and make room for what has to be kept between passes."""
         for column, name in enumerate(arrays[2:], 2):
             array = tensor.state.get(name)
-            if (
-                array is None
-            ):  # the buffer of a reduction along an axis: one number for each line of the shorter axis at most
+            if array is None:
+                # The buffer of a reduction along an axis: one number for each line of the shorter axis at most.
                 array = np.empty(tensor.size // min(tensor.shape[-2:]), tensor.dtype)
             self._held.append(array)
             self.pointers[row, column] = array.ctypes.data
@@ -104,10 +105,11 @@ class Table:
         params, grads: of all names of the gate.
         """
         self.pointers[:, :2] = self._source if self._indices is None else self._source[self._indices]
-        for row, column, copy in self._copies:
-            with np.errstate(over="ignore", under="ignore"):
-                np.copyto(copy, (params, grads)[column][self.tensors[row].index], casting="same_kind")
-            self.pointers[row, column] = copy.ctypes.data
+        self._param_copies.fetch(params, self.pointers)
+        self._grad_copies.fetch(grads, self.pointers)
+        self._widened = [widened(params[index], master) for _, index, master in self._masters]
+        for (row, _, _), array in zip(self._masters, self._widened, strict=True):
+            self.pointers[row, 0] = array.ctypes.data
 
     def prepare(self, columns: Sequence[Sequence[float]], shared: dict[str, float]) -> bool:
         """Compute every number of the step whose pointers were fetched; False if one of a tensor cannot be computed.
@@ -130,9 +132,11 @@ class Table:
     def finish(self, params: Sequence[NDArray[Any]], shared: dict[str, float]) -> None:
         """Take the last pass of a step that was prepared: write parameters, state and shared numbers."""
         self._take(len(self._has_numbers) - 1)
-        for row, column, copy in self._copies:
-            if column == 0:
-                params[self.tensors[row].index][...] = copy
+        self._param_copies.write_back(params)
+        for (_, _, master), array in zip(self._masters, self._widened, strict=True):
+            if array is not master:
+                master[...] = array
+        copy_each([params[index] for _, index, _ in self._masters], self._widened)
         for name, _, new in self._number_slots:
             if name in shared:
                 shared[name] = float(self._tensor[0, new])
@@ -140,9 +144,50 @@ class Table:
                 for row, tensor in enumerate(self.tensors):
                     tensor.state[name] = float(self._tensor[row, new])
 
+    @cached_property
+    def kernel_calls(self) -> tuple[Callable[[], object], ...] | None:
+        """What `finish` comes down to where it does nothing but call kernels on this thread; None elsewhere.
+
+        Each of these is compiled code from the first to the last instruction, in which no signal handler runs.
+        """
+        if self._number_slots or self._masters or len(self._param_copies):
+            return None
+        calls = [part.last_call() for part in self._parts]
+        return None if None in calls else tuple(call for call in calls if call is not None)
+
     def _take(self, k: int) -> None:
         for part in self._parts:
             part.take(k)
+
+
+class _Copies:
+    """Copies of the parameters (column 0) or gradients (1) that cannot be worked on in place."""
+
+    def __init__(self, tensors: Sequence[Tensor], column: Literal[0, 1]) -> None:
+        self._column = column
+        staged = [
+            (row, tensor)
+            for row, tensor in enumerate(tensors)
+            if (tensor.stage_grad if column else tensor.stage_param and tensor.master is None)
+        ]
+        self._rows = np.array([row for row, _ in staged], np.intp)
+        self._indices = [tensor.index for _, tensor in staged]
+        self._copies = [np.empty(tensor.shape, tensor.dtype, order=tensor.order) for _, tensor in staged]
+        self._addresses = np.array([copy.ctypes.data for copy in self._copies], np.intp)
+
+    def __len__(self) -> int:
+        return len(self._copies)
+
+    def fetch(self, arrays: Sequence[Any], pointers: NDArray[np.intp]) -> None:
+        """Take the copies, and put their addresses among the pointers. arrays: of all names of the gate."""
+        if self._copies:
+            copy_each(self._copies, [arrays[i] for i in self._indices])
+            pointers[self._rows, self._column] = self._addresses
+
+    def write_back(self, arrays: Sequence[NDArray[Any]]) -> None:
+        """Write the copies into the arrays that they were taken of."""
+        if self._copies:
+            copy_each([arrays[i] for i in self._indices], self._copies)
 
 
 class _Part:
@@ -180,6 +225,11 @@ class _Part:
     def numbers(self, k: int) -> bool:
         """Compute the numbers that stand before pass k; True if one cannot be computed."""
         return bool(self._program.numbers[k](self._at))
+
+    def last_call(self) -> Callable[[], object] | None:
+        """Return the call of the last pass; None if it is shared out over threads."""
+        run = self._program.passes[-1]
+        return partial(run, self._at, 0, self._total) if self._total <= self._grain else None
 
     def take(self, k: int) -> None:
         """Take pass k over all pieces."""
