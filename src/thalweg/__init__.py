@@ -36,10 +36,31 @@ _LAZY = {
     "NonFiniteError": "thalweg.errors",
     "NumberError": "thalweg.errors",
     "RuleError": "thalweg.errors",
+    "CheckpointError": "thalweg.checkpoint",
+    "load": "thalweg.loading",
+    "minimize": "thalweg.minimization",
+    "scipy_method": "thalweg.minimization",
+    "accumulate": "thalweg.transforms",
+    "adaptive_clip": "thalweg.transforms",
+    "bounds": "thalweg.transforms",
+    "cautious": "thalweg.transforms",
+    "centralize": "thalweg.transforms",
+    "chain": "thalweg.transforms",
+    "clip_global_norm": "thalweg.transforms",
+    "clip_norm": "thalweg.transforms",
+    "clip_value": "thalweg.transforms",
+    "decoupled_decay": "thalweg.transforms",
+    "ema": "thalweg.transforms",
+    "l2": "thalweg.transforms",
+    "lookahead": "thalweg.transforms",
+    "noise": "thalweg.transforms",
+    "polyak": "thalweg.transforms",
+    "sam": "thalweg.transforms",
+    "swa": "thalweg.transforms",
 }
 
 _CLASSES = {title: title.lower() for title in CLASSES}
-_MODULES = ("nn", "problems")
+_MODULES = ("book", "nn", "problems", "schedules", "testing")
 
 __all__ = ["Rule", "__version__", "rule", "term", *_LAZY, *_CLASSES, *_MODULES]  # noqa: PLE0604  (strings, all of them)
 

@@ -21,15 +21,17 @@ def class_of(name: str) -> type[Optimizer]:
 
 def _make(rule: Rule) -> type[Optimizer]:
     def __init__(  # noqa: N807 - it becomes the method of a class
-        self: Optimizer, *args: Any, convention: str | None = None, nonfinite: str = "raise", **hyperparams: Any
+        self: Optimizer, *args: Any, convention: str | None = None, **more: Any
     ) -> None:
-        Optimizer.__init__(self, rule.name, *args, convention=convention, nonfinite=nonfinite, **hyperparams)
+        Optimizer.__init__(self, rule.name, *args, convention=convention, **more)
 
     P = inspect.Parameter
     own = [P(n, P.POSITIONAL_OR_KEYWORD, default=P.empty if d is None else d) for n, d in rule.defaults.items()]
     options = [
         P("convention", P.KEYWORD_ONLY, default=rule.family.default),
         P("nonfinite", P.KEYWORD_ONLY, default="raise"),
+        P("master", P.KEYWORD_ONLY, default=False),
+        P("groups", P.KEYWORD_ONLY, default=None),
     ]
     members = {
         "__init__": __init__,
@@ -52,5 +54,5 @@ def _doc(rule: Rule) -> str:
         f"Hyper-parameters, each a number or a function of t = 1, 2, ... that returns one:\n{numbers}\n\n"
         f"Conventions, whose hyper-parameters and defaults may differ:\n{forms}\n\n"
         f"State kept for each parameter: {slots}. "
-        "For `nonfinite`, and for what `update` takes and raises, see `Optimizer`."
+        "For `nonfinite`, `master` and `groups`, and for what `update` takes and raises, see `Optimizer`."
     )

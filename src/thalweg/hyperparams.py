@@ -4,20 +4,53 @@ from __future__ import annotations
 
 import difflib
 import numbers
-from collections.abc import Callable, Iterator, Mapping
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from thalweg.rule import Rule
+from thalweg.schedules import reduce_on_plateau
 
 Schedule = Callable[[int], float]
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
 # What other libraries call them. A name that a rule does have is never translated.
 _TRANSLATIONS = {
-    "learning_rate": "lr", "step_size": "lr", "stepsize": "lr", "eta": "lr",
-    "alpha": "decay_rate", "rho": "decay_rate", "decay": "decay_rate", "mu": "momentum", "beta": "momentum",
-    "betas": "beta1=, beta2", "beta_1": "beta1", "beta_2": "beta2", "b1": "beta1", "b2": "beta2",
-    "epsilon": "eps", "initial_accumulator_value": "initial_accumulator",
+    "learning_rate": "lr", "step_size": "lr", "stepsize": "lr", "eta": "lr", "alpha": "decay_rate",
+    "rho": "decay_rate", "decay": "decay_rate", "decay_factor": "decay_rate", "mu": "momentum", "beta": "momentum",
+    "betas": "beta1=, beta2", "beta_1": "beta1", "beta_2": "beta2", "b1": "beta1", "b2": "beta2", "epsilon": "eps",
+    "initial_accumulator_value": "initial_accumulator", "initial_scale": "initial_accumulator",
 }  # fmt: skip
+_MOMENTUM = "momentum on the gradients of another rule is a rule of its own: Momentum, Nesterov and Adam have it"
+# What other libraries have as an argument, and what it takes here.
+_ADVICE = {
+    "weight_decay": "chain(l2(0.01), rule) adds the decay to the gradient, as torch does; "
+    "chain(rule, decoupled_decay(0.01)) is that of AdamW",
+    "momentum": _MOMENTUM,
+    "nesterov": _MOMENTUM,
+    "dampening": "there is none: dampening of d is momentum with the rate (1 - d) * lr",
+    "centered": "no rule here subtracts the mean of the gradients from their squares",
+    "amsgrad": "the maximum of second moments makes another rule; thalweg.RULES lists those that there are",
+    "maximize": "give the negative gradients to update",
+    "foreach": "a step is one pass over memory already",
+    "fused": "a step is one pass over memory already",
+    "capturable": "there is no graph to capture; leave it out",
+    "differentiable": "a step has no derivative here; leave it out",
+    "eps_root": "eps stands where the rule's text has it, outside of the root; a rule of your own can have both",
+    "clipvalue": "chain(clip_value(1.0), rule) does it",
+    "clipnorm": "chain(clip_norm(1.0), rule) does it",
+    "global_clipnorm": "chain(clip_global_norm(1.0), rule) does it",
+    "use_ema": "chain(rule, ema(0.99)) keeps the average, and `with opt.averaged()` shows it",
+    "ema_momentum": "chain(rule, ema(0.99)) keeps the average, and `with opt.averaged()` shows it",
+    "ema_overwrite_frequency": "chain(rule, ema(0.99, overwrite=100)) does it",
+    "gradient_accumulation_steps": "chain(accumulate(4), rule) does it",
+    "loss_scale_factor": "multiply the gradients by its inverse",
+    "jit_compile": "what can be compiled is compiled; leave it out",
+    "name": "an optimizer has no name; the variable that holds it has",
+    "params": "parameters are given to each step: opt.update(params, grads)",
+}
 
 
 def rules_of(rule: Rule) -> tuple[Rule, ...]:
@@ -34,28 +67,46 @@ def defaults_of(rule: Rule) -> dict[str, float | None]:
 
 
 class HyperParams(Mapping[str, Any]):
-    """The hyper-parameters of a rule (and its rule for vectors): a float each, or a function of t that returns one."""
+    """The hyper-parameters of a rule (and its rule for vectors): a float each, or a function of t that returns one.
 
-    def __init__(self, rule: Rule, given: Mapping[str, Any]) -> None:
+    base: for a group of parameters, the numbers of the others; `inherits` names those that the group takes over as long
+    as it has none of its own.
+    inherited: those that can be taken over.
+    """
+
+    def __init__(
+        self, rule: Rule, given: Mapping[str, Any], base: HyperParams | None = None, inherits: Iterable[str] = ()
+    ) -> None:
         self._rule = rule
+        self._base = base
         self._values: dict[str, Any] = defaults_of(rule)
+        self.inherited = frozenset(name for name in inherits if name in self._values)
+        self._inherited = self.inherited - set(given)
         for name, value in given.items():
             self._set(name, value)
-        missing = [name for name, value in self._values.items() if value is None]
+        missing = [name for name, value in self._values.items() if value is None and name not in self._inherited]
         if missing:
             raise TypeError(f"{rule.title}: `{missing[0]}` has no default; give it, as in {missing[0]}=0.01")
         self._update_schedules()
 
     def __getitem__(self, name: str) -> Any:
+        if name in self._inherited and self._base is not None:
+            return self._base[name]
         return self._values[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
         self._set(name, value)
+        self._inherited -= {name}
         self._update_schedules()
 
     def _set(self, name: str, value: Any) -> None:
         if name not in self._values:
             raise TypeError(unknown(self._rule, name))
+        if name in self.inherited and any(name in one.facts.model_numbers for one in rules_of(self._rule)):
+            raise ValueError(
+                f"`{name}` belongs to a number that {self._rule.title} keeps for the whole model, and cannot differ "
+                "between groups; set it on the optimizer"
+            )
         self._values[name] = value if callable(value) else self.checked(name, value)
 
     def __iter__(self) -> Iterator[str]:
@@ -64,26 +115,53 @@ class HyperParams(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def _update_schedules(self) -> None:
-        self._schedules = {name: value for name, value in self._values.items() if callable(value)}
+    @property
+    def own(self) -> dict[str, Any]:
+        """Those that are not taken over."""
+        return {name: value for name, value in self._values.items() if name not in self._inherited}
 
-    def at(self, t: int) -> dict[str, float]:
-        """Return the numbers at step t; raises if a schedule gives something else than a number in its range."""
-        if not self._schedules:
-            return dict(self._values)
-        return self._values | {
-            name: self.checked(name, schedule(t), f" from its schedule at t = {t}")
-            for name, schedule in self._schedules.items()
-        }
+    def replace(self, values: Mapping[str, Any]) -> None:
+        """Put checked values in place; what can be taken over from the base, and is not among them, is taken over.
+
+        A schedule that is fed goes on as the object it is, in the new one's state, so that who feeds it need not know.
+        """
+        for name, new in values.items():
+            held = self._values[name]
+            if isinstance(held, reduce_on_plateau) and held.is_like(new):
+                held.resume(new.state)
+            else:
+                self._values[name] = new
+        self._inherited = self.inherited - set(values)
+        self._update_schedules()
+
+    def _update_schedules(self) -> None:
+        self._schedules = {name: value for name, value in self.own.items() if callable(value)}
+
+    def at(self, t: int, base: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Return the numbers at step t; raises if a schedule gives something else than a number in its range.
+
+        base: the numbers of the base at this step, where there is one.
+        """
+        numbers = dict(self._values)
+        if self._inherited and self._base is not None:
+            known = self._base.at(t) if base is None else base
+            numbers |= {name: known[name] for name in self._inherited}
+        for name, schedule in self._schedules.items():
+            numbers[name] = self.checked(name, schedule(t), f" from its schedule at t = {t}")
+        return numbers
 
     def checked(self, name: str, value: Any, where: str = "") -> float:
         """Return the value as a float; raises TypeError or ValueError that names it, what is legal, and what to do."""
-        interval = next(one.ranges[name] for one in rules_of(self._rule) if name in one.ranges)
+        interval = next(one.ranges[name] for one in rules_of(self._rule) if name in one.defaults)
         condition = interval.condition(name)
-        who = f"{self._rule.title}: {name} = {value!r}{where}"
+        who = f"{self._rule.title}: {name} = {' '.join(_SHORT.repr(value).split())}{where}"
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             kind = "a bool" if isinstance(value, bool) else f"of type {type(value).__name__}"
-            raise TypeError(f"{who} is {kind}; give a number with {condition}, or a function of t that returns one")
+            are_parameters = not where and isinstance(value, Iterable) and not isinstance(value, str | bytes)
+            hint = ". Parameters are given to each step: opt.update(params, grads)" if are_parameters else ""
+            raise TypeError(
+                f"{who} is {kind}; give a number with {condition}, or a function of t that returns one{hint}"
+            )
         try:
             number = float(value)
         except OverflowError:
@@ -101,10 +179,12 @@ def unknown(rule: Rule, name: str) -> str:
     if name in ("momentum", "nesterov") and rule.name == "sgd":
         other = "Momentum" if name == "momentum" else "Nesterov"
         return f"SGD takes lr and nothing else; `SGD({name}=)` is `{other}` here"
-    if name == "weight_decay":
-        return f"{rule.title} has no `weight_decay`; add `decay * params[name]` to the gradient. {has}"
+    if name == "nesterov" and rule.name == "momentum":
+        return f"`Momentum(nesterov=)` is `Nesterov` here. {has}"
     translated = _TRANSLATIONS.get(name)
     if translated and translated.split("=")[0] in names:
         return f"`{name}` is `{translated}=` here. {has}"
+    if name in _ADVICE:
+        return f"{rule.title} has no `{name}`: {_ADVICE[name]}. {has}"
     close = difflib.get_close_matches(name, names, 1)
     return f"{rule.title} has no `{name}`{f'; did you mean `{close[0]}`?' if close else ''}. {has}"

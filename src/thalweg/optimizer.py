@@ -1,26 +1,45 @@
-"""The optimizer: `update(params, grads)` on dicts of arrays, in place, all or nothing."""
+"""The optimizer: `update(params, grads)` in place, all or nothing."""
 
 from __future__ import annotations
 
-import difflib
-import numbers
+import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from thalweg.binding import Binding, ParameterState, start
-from thalweg.errors import NonFiniteError
-from thalweg.hyperparams import HyperParams, defaults_of, rules_of, unknown
+from thalweg.arguments import by_name, chosen, specials
+from thalweg.assembly import Assembly, Links, Made, assemble
+from thalweg.averages import Swap
+from thalweg.checkpoint import CheckpointError, Snapshot, from_dict, to_dict, write
+from thalweg.groups import GroupView
+from thalweg.hyperparams import HyperParams, Schedule, unknown
+from thalweg.interrupts import deferred
+from thalweg.recipe import Link
 from thalweg.rule import Rule
-from thalweg.rules import RULES
-from thalweg.tree import check_names, leaves, matching
+from thalweg.saving import (
+    check_same,
+    checked_numbers,
+    counts_in,
+    described,
+    placed_into,
+    shared_in,
+    snapshot_of,
+    states_in,
+)
+from thalweg.states import States
+from thalweg.step import Stepper
+from thalweg.tree import check_names, leaves
 
 Closure = Callable[[Any], tuple[float, Any]]
 NONFINITE = ("raise", "skip", "allow")
+BUSY = (
+    "a step of this optimizer is under way, in another thread or around this closure; give each thread an optimizer of "
+    "its own, or let them take turns with a lock"
+)
+AVERAGED = "inside of `with opt.averaged()` the parameters are averages; do this outside of it"
 
 
 class Optimizer:
@@ -33,6 +52,11 @@ class Optimizer:
         nonfinite: what a NaN or an infinity in a gradient does. "raise" (default): an error that names the
             parameter, with nothing changed. "skip": the step is left out and counted in `skipped`. "allow": nobody
             looks, which saves one read of the gradients.
+        master: keep a float32 copy of each float16 or bfloat16 parameter, which small steps add up in; the parameter is
+            this copy, rounded.
+        groups: pattern of names -> dict of hyper-parameters that differ there, an optimizer with another rule, or None,
+            which leaves these parameters as they are. Patterns are those of the shell ("*.b", "layers.[01].*"), and the
+            first that matches a name counts.
         **hyperparams: hyper-parameters by name. Each is a number, or a function of the step count t = 1, 2, ... that
             returns one.
 
@@ -47,35 +71,68 @@ class Optimizer:
         *args: Any,
         convention: str | None = None,
         nonfinite: str = "raise",
+        master: bool = False,
+        groups: Mapping[str, Any] | None = None,
         **hyperparams: Any,
     ) -> None:
-        self._rule = _chosen(rule, convention)
-        self._hyper = HyperParams(self._rule, _by_name(self._rule, args, hyperparams))
-        self._needs_value = any(one.facts.needs_value for one in rules_of(self._rule))
-        self._t = 0
-        self._skipped = 0
-        self._states: dict[str, ParameterState] = {}
-        self._shared: dict[str, float] = {}
-        self._binding: Binding | None = None
+        form = chosen(rule, convention)
+        given = by_name(form, args, hyperparams, _is_reserved)
+        self._set_up(Made(form, Links(), given, specials(form, groups, _made_of)), nonfinite, master)
+
+    def _set_up(self, made: Made, nonfinite: str, master: bool) -> None:
+        if not isinstance(master, bool):
+            raise TypeError(f"master = {master!r}; it is True (keep a float32 copy) or False")
+        self._assembly: Assembly = assemble(made, _is_reserved)
+        self._hyper = self._assembly.hyper
+        self._sam = self._assembly.sam
+        self._stepper = Stepper(self._assembly, master=master)
         self._busy = threading.Lock()
+        self._last_params: Any = None  # kept where there are averages to show in their place
+        self._shows_averages = False
         self.nonfinite = nonfinite
 
     # What can be read and set -----------------------------------------------------------------------------------------
 
     @property
     def rule(self) -> Rule:
-        """The Rule in use, of this convention."""
-        return self._rule
+        """The Rule in use, of this convention; in a chain, with its links."""
+        return self._assembly.recipe.rule
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The links of the chain around the rule, in order; none for a rule alone."""
+        links = self._assembly.made.links
+        return (*links.before, *links.after)
+
+    @property
+    def groups(self) -> Mapping[str, GroupView | None]:
+        """Groups by pattern: their hyper-parameters can be read and set, as in `opt.groups["*.b"].lr = 0.1`."""
+        found = {g.pattern: g for g in self._assembly.groups[:-1]}
+        views = {
+            p: None if g.recipe is None or g.hyper is None else GroupView(g.recipe.rule, g.hyper, self._stepper.t)
+            for p, g in found.items()
+        }
+        return MappingProxyType(views)
 
     @property
     def t(self) -> int:
         """The number of steps taken; 0 before the first."""
-        return self._t
+        return self._stepper.t
 
     @property
     def skipped(self) -> int:
         """The number of steps left out because of gradients that were not finite (`nonfinite="skip"`)."""
-        return self._skipped
+        return self._stepper.skipped
+
+    @property
+    def gathered(self) -> int:
+        """The number of gradients gathered since the last step, in a chain with `accumulate`."""
+        return self._stepper.gathered
+
+    @property
+    def master(self) -> bool:
+        """Whether a float32 copy of parameters in half precision is kept."""
+        return self._stepper.master
 
     @property
     def nonfinite(self) -> str:
@@ -91,23 +148,31 @@ class Optimizer:
     @property
     def hyperparams(self) -> dict[str, float]:
         """Every hyper-parameter as a number: a schedule at the last step taken, or at t = 1 before the first."""
-        return self._hyper.at(max(1, self._t))
+        return self._hyper.at(max(1, self._stepper.t))
+
+    @property
+    def schedules(self) -> Mapping[str, Schedule]:
+        """The hyper-parameters that are functions of t, by name: `opt.schedules["lr"].feed(loss)` after a load."""
+        return MappingProxyType({name: x for name, x in self._hyper.items() if callable(x)})
 
     @property
     def state(self) -> Mapping[str, Mapping[str, Any]]:
         """State by the name of the parameter, then of the slot: floats, and the arrays in use."""
-        return MappingProxyType({name: MappingProxyType(state.slots) for name, state in self._states.items()})
+        return States(self._stepper.states)
 
     @property
     def shared(self) -> Mapping[str, float]:
         """Numbers that the rule keeps for the whole model, by the name of the slot; empty before the first step."""
-        return MappingProxyType(self._shared)
+        return MappingProxyType(self._stepper.shared)
 
     def __getattr__(self, name: str) -> float:
-        if not name.startswith("_") and name in self._hyper:
-            return self._hyper.at(max(1, self._t))[name]
-        has = "" if name.startswith("_") else f"; its hyper-parameters: {', '.join(self._hyper)}"
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{has}")
+        if not name.startswith("_"):
+            if name in self._hyper:
+                return self._hyper.at(max(1, self._stepper.t))[name]
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}; its hyper-parameters: {', '.join(self._hyper)}"
+            )
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_") or name == "nonfinite":
@@ -116,22 +181,31 @@ class Optimizer:
             self._hyper[name] = value
         else:
             read_only = f"`{name}` can be read and not set"
-            raise AttributeError(read_only if hasattr(type(self), name) else unknown(self._rule, name))
+            raise AttributeError(read_only if hasattr(type(self), name) else unknown(self.rule, name))
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._hyper})
 
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError(
-            f"a {self._rule.title} at work cannot be copied or pickled yet: its arrays would be shared; "
-            "make a new one with the same arguments"
-        )
+    def chained(self, links: Links, groups: Mapping[str, Any] | None = None) -> Optimizer:
+        """Return a new optimizer with links around this one's rule, which has taken no steps: see `thalweg.chain`."""
+        if self._stepper.changes:
+            raise ValueError(f"{self!r} has taken steps; a chain takes a new optimizer")
+        made = self._assembly.now()
+        around = Links((*links.before, *made.links.before), (*made.links.after, *links.after))
+        own = specials(made.rule, groups, _made_of) | dict(made.groups)
+        return remade(Optimizer, replace(made, links=around, groups=own), self._nonfinite, self._stepper.master)
 
     def __repr__(self) -> str:
-        rule = self._rule
-        shown = [f"{k}={getattr(v, '__name__', repr(v)) if callable(v) else v}" for k, v in self._hyper.items()]
-        form = [] if rule.convention_name == rule.family.default else [f"convention={rule.convention_name!r}"]
-        return f"{rule.title}({', '.join(shown + form)}) after {self._t} step{'' if self._t == 1 else 's'}"
+        made, rule = self._assembly.made, self.rule
+        shown = [f"{name}={_shown(self._hyper[name])}" for name in self._assembly.own_numbers]
+        if rule.convention_name != rule.family.default:
+            shown.append(f"convention={rule.convention_name!r}")
+        if made.groups:
+            shown.append(f"groups={{{', '.join(f'{g.pattern!r}: ...' for g in self._assembly.groups[:-1])}}}")
+        whole = f"{rule.title}({', '.join(shown)})"
+        if self.links:
+            whole = f"chain({', '.join([*map(repr, made.links.before), whole, *map(repr, made.links.after)])})"
+        return f"{whole} after {self._stepper.t} step{'' if self._stepper.t == 1 else 's'}"
 
     # The step ---------------------------------------------------------------------------------------------------------
 
@@ -141,13 +215,15 @@ class Optimizer:
         """Take one step, in place: the caller's array objects stay the same, and gradients are never written to.
 
         Args:
-            params: dict of name -> array of float32 or float64, of any shape and layout. A name seen for the first time
-                gets fresh state and counts its own steps.
-            grads: dict of the same names -> array of the same shape, or None, which leaves this parameter, its state
+            params: a dict of name -> array, of float16, bfloat16, float32 or float64 and of any shape and layout; a
+                nested one (names are joined with "."), a list or tuple (the name is the position), or one array. A
+                Python number in a dict or list is replaced by the new number. A name seen for the first time gets
+                fresh state and counts its own steps.
+            grads: of the same structure -> array of the same shape, or None, which leaves this parameter, its state
                 and its step count alone.
             value: the loss of this step, for rules that need it.
             closure: in the place of grads and value, a function of params that returns (value, grads). It is called
-                once, and its value is returned; otherwise update returns None.
+                once (twice in a chain with `sam`), and its value is returned; otherwise update returns None.
 
         Raises:
             TypeError, ValueError: an array that cannot be updated, or names that do not match.
@@ -156,136 +232,170 @@ class Optimizer:
             RuntimeError: a step of this optimizer is under way, in another thread.
             After any of these nothing has changed.
         """
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError(
-                "a step of this optimizer is under way, in another thread or around this closure; give each thread an "
-                "optimizer of its own, or let them take turns with a lock"
-            )
-        try:
+        # Asked first and then taken by `with`, since between a call that takes a lock and the next line an interrupt
+        # may be raised. Who slips in between has taken a step, which is seen below.
+        changes = self._stepper.changes
+        if self._busy.locked():
+            raise RuntimeError(BUSY)
+        with self._busy:
+            if changes != self._stepper.changes:
+                raise RuntimeError(BUSY)
             if closure is not None:
                 if grads is not None or value is not None:
                     raise TypeError("update(params, closure=f) gets value and grads from f; leave these arguments out")
                 value, grads = closure(params)
-            self._update(params, grads, value)
-        finally:
-            self._busy.release()
+                if self._sam is not None:
+                    grads = self._sam.gradients(closure, params, grads, self._stepper.frozen(params))
+            elif self._sam is not None:
+                raise TypeError(
+                    "a chain with sam evaluates the gradient at a second point: give a function that computes it, "
+                    "update(params, closure=f) with f(params) -> (value, grads)"
+                )
+            if self._shows_averages:
+                raise RuntimeError(AVERAGED)
+            if self._assembly.recipe.averages:
+                self._last_params = params
+            self._stepper.take(params, grads, value, self._nonfinite)
         return None if closure is None else value
 
-    def _update(self, params: Any, grads: Any, value: float | None) -> None:
-        names, arrays = leaves(params)
-        gradients = matching(names, grads)
-        numbers_now = self._hyper.at(self._t + 1)
-        if self._needs_value:
-            numbers_now["value"] = _checked_loss(self._rule, value)
-        binding = self._binding
-        if binding is None or binding.names != names:
-            check_names(names)
-            binding = Binding(self._rule, names)
-            binding.watch(self._states)
-        fresh: dict[str, ParameterState] = {}
-        shared = self._shared or {
-            s: start(rule, s, numbers_now)
-            for rule in rules_of(self._rule)
-            for s, slot in rule.slots.items()
-            if slot.shape == "shared"
-        }
-        self._binding = None  # until the step is taken: what a failed one has derived may hold state that is not kept
-        if binding.read(arrays, gradients):
-            fresh = binding.fresh(self._states, arrays, gradients, numbers_now, self._t)
-            binding.derive(self._states | fresh, gradients)
-        if self._step(binding, arrays, gradients, numbers_now, shared):
-            if fresh:
-                self._states.update(fresh)
-                binding.watch(self._states)
-            self._shared = shared
-            self._binding = binding
-            self._count(binding)
+    @contextmanager
+    def averaged(self, params: Any = None, link: str | None = None) -> Iterator[Any]:
+        """Let the parameters be their averages inside of a `with` block, and themselves again on any way out of it.
 
-    def _count(self, binding: Binding) -> None:
-        self._t += 1
-        if len(binding.taking_part) != len(self._states):
-            took_part = {binding.names[i] for i in binding.taking_part}
-            for name, state in self._states.items():
-                if name not in took_part:
-                    state.missed += 1
+        Args:
+            params: what the last step was given, if nothing else is said.
+            link: which average, where a chain has several: "ema", "polyak", "swa".
 
-    def _step(
-        self,
-        binding: Binding,
-        arrays: Sequence[NDArray[Any]],
-        gradients: Sequence[Any],
-        numbers: Mapping[str, float],
-        shared: dict[str, float],
-    ) -> bool:
-        """Take the step; False if it was left out because of a gradient that is not finite."""
-        for share in binding.shares:
-            share.fetch(arrays, gradients)
-        if self._nonfinite != "allow" and not self._is_finite(binding, arrays, gradients):
-            return False
-        writes = [share.prepare(arrays, gradients, numbers, self._t + 1, shared) for share in binding.shares]
-        for write in writes:
-            write()
-        return True
+        Yields params, with the averages in place. What the block writes to them is undone at its end.
 
-    def _is_finite(self, binding: Binding, arrays: Sequence[NDArray[Any]], gradients: Sequence[Any]) -> bool:
-        """Look at all gradients: True if they are finite, False to leave the step out, or the error."""
-        for share in binding.shares:
-            found = share.first_nonfinite(arrays, gradients)
-            if found is None:
-                continue
-            if self._nonfinite == "skip":
-                self._skipped += 1
-                return False
-            position, place = found
-            where = f" at [{', '.join(str(int(i)) for i in place)}]" if len(place) else ""
-            element = gradients[position][place]
-            too_large = f", too large for {arrays[position].dtype}" if np.isfinite(element) else ""
-            raise NonFiniteError(
-                f"the gradient of {binding.names[position]!r} is {element}{where}{too_large}; nothing has "
-                "changed. A usual cause is a rate that is too large. "
-                'nonfinite="skip" leaves such steps out, "allow" does not look'
-            )
-        return True
+        Raises:
+            ValueError: the chain keeps no average, or not that one.
+            RuntimeError: no step has been taken yet, or a step is under way.
+        """
+        slot = self._assembly.average(link)
+        target = self._last_params if params is None else params
+        if target is None:
+            raise RuntimeError("there is no average before the first step")
+        with self._alone(), deferred():
+            swap = Swap(target, self._stepper.states, slot)
+            self._shows_averages = True
+            swap.show()
+        try:
+            yield target
+        finally:
+            with deferred():
+                swap.restore()
+                self._shows_averages = False
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads out until the block has ended."""
+        if self._busy.locked():
+            raise RuntimeError(BUSY)
+        with self._busy:
+            if self._shows_averages:
+                raise RuntimeError(AVERAGED)
+            yield
+
+    # Checkpoints ------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next step depends on, apart from parameters and code.
+
+        A dict of JSON values and arrays, which are copies. Keys: see `thalweg.checkpoint`.
+        """
+        with self._alone():
+            return to_dict(self._snapshot(None))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where the optimizer was that `state_dict` was called of.
+
+        Hyper-parameters are those of the state; a function of t, which no state holds, stays the optimizer's own.
+
+        Raises:
+            CheckpointError: the state is damaged, or of an optimizer made in another way; the message names the key,
+                and nothing has changed.
+        """
+        self.restore(from_dict(state))
+
+    def save(self, path: str | os.PathLike[str], params: Any = None) -> None:
+        """Write everything that the next step depends on to a file, whole or not at all; `thalweg.load` reads it.
+
+        Args:
+            path: of a file in a folder that exists. What stood there is replaced when the new file is safe on disk.
+            params: parameters that are to be kept in the same file.
+
+        Raises:
+            CheckpointError: the state cannot be written. OSError: the file cannot be.
+        """
+        with self._alone():
+            write(path, self._snapshot(params))
+
+    def _options(self) -> dict[str, Any]:
+        return {"nonfinite": self._nonfinite, "master": self._stepper.master}
+
+    def _snapshot(self, params: Any) -> Snapshot:
+        arrays = {}
+        if params is not None:
+            found = leaves(params, {})
+            check_names(found.names)
+            arrays = dict(zip(found.names, found.arrays, strict=True))
+        made = described(self._assembly, self._options())
+        counts = {"t": self._stepper.t, "skipped": self._stepper.skipped, "gathered": self._stepper.gathered}
+        return snapshot_of(made, counts, self._stepper.shared, self._stepper.states, arrays)
+
+    def restore(self, snapshot: Snapshot, params: Any = None) -> None:
+        """Take over a snapshot, and put its parameters into params; all is checked before anything is changed."""
+        check_same(snapshot.made, described(self._assembly, self._options()))
+        hyper = checked_numbers(snapshot.made["hyperparams"], self._hyper, self.rule, "hyperparams")
+        own: list[tuple[HyperParams, dict[str, Any]]] = [(self._hyper, hyper)]
+        for (pattern, special), group in zip(snapshot.made["groups"], self._assembly.groups, strict=False):
+            if group.hyper is not None:
+                where = f"groups[{pattern!r}].hyperparams"
+                own.append((group.hyper, checked_numbers(special["hyperparams"], group.hyper, self.rule, where)))
+        counts = counts_in(snapshot)
+        states = states_in(snapshot, self._assembly.groups, master=self._stepper.master)
+        shared = shared_in(snapshot, (rule for _, rule in self._assembly.rules))
+        nonfinite = snapshot.made["options"].get("nonfinite")
+        if nonfinite not in NONFINITE:
+            raise CheckpointError(f"options.nonfinite = {nonfinite!r}; it is one of {', '.join(map(repr, NONFINITE))}")
+        put_back = placed_into(params, snapshot.arrays)
+        with self._alone(), deferred():
+            for numbers_of, new in own:
+                numbers_of.replace(new)
+            self._stepper.take_over(counts, states, shared)
+            self._nonfinite = nonfinite
+            put_back()
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return _copied, (type(self), self._assembly.now(), self._options(), self.state_dict())
 
 
-def _chosen(rule: Rule | str, convention: str | None) -> Rule:
-    if isinstance(rule, str):
-        if rule not in RULES:
-            close = difflib.get_close_matches(rule.lower(), RULES, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
-            raise ValueError(f"there is no rule {rule!r}{hint} There are: {', '.join(RULES)}")
-        return RULES[rule].family.get(convention)
-    if not isinstance(rule, Rule):
-        raise TypeError(
-            f"{rule!r} is no rule; give a function decorated with @thalweg.rule, or one of the names {', '.join(RULES)}"
-        )
-    return rule if convention is None else rule.family.get(convention)
+def remade(
+    kind: type[Optimizer], made: Made, nonfinite: str, master: bool, numbers: Mapping[str, Any] | None = None
+) -> Optimizer:
+    """Return an optimizer that is made as another was. numbers: hyper-parameters of links too, as they are now."""
+    opt = kind.__new__(kind)
+    opt._set_up(made, nonfinite, master)  # noqa: SLF001 - one of its own kind
+    for name, x in (numbers or {}).items():
+        setattr(opt, name, x)
+    return opt
 
 
-def _by_name(rule: Rule, args: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
-    names = list(defaults_of(rule))
-    taken = [name for name in names if name.startswith("_") or hasattr(Optimizer, name)]
-    if taken:
-        raise ValueError(f"{rule.name}: every optimizer has a `{taken[0]}`; call the hyper-parameter something else")
-    if len(args) > len(names):
-        raise TypeError(
-            f"{rule.title} takes at most {len(names)} hyper-parameters ({', '.join(names)}); {len(args)} were given"
-        )
-    given = dict(zip(names, args, strict=False))
-    twice = sorted(set(given) & set(named))
-    if twice:
-        raise TypeError(f"{rule.title}: `{twice[0]}` is given by position and by name")
-    return given | dict(named)
+def _copied(kind: type[Optimizer], made: Made, options: Mapping[str, Any], state: Mapping[str, Any]) -> Optimizer:
+    opt = remade(kind, made, options["nonfinite"], options["master"])
+    opt.load_state_dict(state)
+    return opt
 
 
-def _checked_loss(rule: Rule, value: float | None) -> float:
-    if value is None:
-        raise TypeError(f"{rule.title} needs the loss of the step: update(params, grads, value=loss)")
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(
-            f"the loss given to {rule.title} is of type {type(value).__name__}; give a number: value=float(loss)"
-        )
-    number = float(value)
-    if not np.isfinite(number):
-        raise NonFiniteError(f"the loss given to {rule.title} is {number}; nothing has changed")
-    return number
+def _is_reserved(name: str) -> bool:
+    """Tell whether every optimizer has an attribute of this name, so that no hyper-parameter can have it."""
+    return name.startswith("_") or hasattr(Optimizer, name)
+
+
+def _made_of(optimizer: Any) -> Made | None:
+    return optimizer._assembly.now() if isinstance(optimizer, Optimizer) else None  # noqa: SLF001 - its own kind
+
+
+def _shown(value: Any) -> str:
+    return getattr(value, "__name__", repr(value)) if callable(value) else f"{value!r}"

@@ -162,7 +162,7 @@ def recipe_of(rule: Rule, chain: tuple[Placed, ...] = (), *, for_vectors: bool =
             number = dict(placed.names)[chosen.measure[0]]
             needed = Part(kind.name, chosen.measure[1], placed.place, {})
             text = measured(rule.text, [*_up_to(before, placed.place), needed], number)
-            measures.append((number, _composed(rule, text, parts, {number: shared()})))
+            measures.append((number, _composed(rule, text, parts, measures=number)))
         if kind.holding is not None:
             text = gathered(rule.text, [*before, placed.part(kind.holding)])
             hold = Recipe(_composed(rule, text, [*parts, (placed, kind.holding)]), tuple(measures))
@@ -184,11 +184,15 @@ def _composed(
     rule: Rule,
     text: n.Text,
     parts: Sequence[tuple[Placed, Form]],
-    more: Mapping[str, Slot] | None = None,
+    *,
+    measures: str | None = None,
     vectors: Rule | None = None,
 ) -> Rule:
-    """Make a Rule of a composed text, with what was declared about its parts."""
-    state = dict(rule.slots) | dict(more or {})
+    """Make a Rule of a composed text, with what was declared about its parts.
+
+    measures: the number that is all it writes, into a shared slot of this name.
+    """
+    state = dict(rule.slots) | ({measures: shared()} if measures else {})
     ranges = dict(rule.declared.ranges)
     defaults = {name: x for name, x in rule.defaults.items() if x is not None}
     for placed, one in parts:
@@ -205,7 +209,7 @@ def _composed(
         vectors,
         {x: default for x, default in defaults.items() if x in have and not is_given(x)},
     )
-    return Rule(text, rule.family, declared, composed=True)
+    return Rule(text, rule.family, declared, composed=True, writes_only=measures)
 
 
 def _started(slot: Slot, names: Mapping[str, str]) -> Slot:

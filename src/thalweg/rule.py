@@ -48,11 +48,22 @@ class Rule:
 
     name: `adam`. title: the name of its class, `Adam`. convention_name: whose form this is (`book`, `paper`, `torch`).
     source: paper, section, equation. slots: name -> Slot, in the order of the text. defaults: hyper-parameter -> float,
-    or None where a value has to be given. ranges: hyper-parameter -> Range, and slots of which one is declared. vectors: the rule for parameters of fewer
-    than two axes, or None. flat: the text as a straight line.
+    or None where a value has to be given. ranges: hyper-parameter -> Range, and slots for which one is declared.
+    vectors: the rule for parameters of fewer than two axes, or None. flat: the text as a straight line.
+
+    composed: the text was put together of several, each of which was checked. writes_only: the one slot that a step
+    changes, for a rule that measures something.
     """
 
-    def __init__(self, text: n.Text, family: Family, declared: Declaration, *, composed: bool = False) -> None:
+    def __init__(
+        self,
+        text: n.Text,
+        family: Family,
+        declared: Declaration,
+        *,
+        composed: bool = False,
+        writes_only: str | None = None,
+    ) -> None:
         self.text = text
         self.family = family
         self.declared = declared
@@ -61,6 +72,9 @@ class Rule:
         self.slots: Mapping[str, Slot] = MappingProxyType(slots_of(text, declared.state))
         self.defaults: Mapping[str, float | None] = MappingProxyType(defaults_of(text, declared.defaults))
         self.flat: Flat = flatten(text, self.slots)
+        if writes_only is not None:
+            outputs = {name: new if name == writes_only else name for name, new in self.flat.outputs.items()}
+            self.flat = replace(self.flat, outputs=outputs)
         if not composed:
             check_usage(text, self.flat, self.slots, self.defaults)
         ranges = ranges_of(text, declared.ranges, self.defaults, self.slots)
@@ -285,9 +299,9 @@ def rule(
 
     source: paper, section, equation. state: slot -> `full(start)`, `copy("w")`, `number(start)`, `shared(start)`,
     `rows()`, `columns()`; a slot that is not named is an array that starts at zero. ranges: hyper-parameter or slot ->
-    interval such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite. title: the name of its class. vectors:
-    for a rule of matrices, the rule for parameters with fewer than two axes. convention: whose form this text is.
-    default: the convention used where none is asked for (this one, if not given).
+    interval such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite. title: the name of its class.
+    vectors: for a rule of matrices, the rule for parameters with fewer than two axes. convention: whose form this text
+    is. default: the convention used where none is asked for (this one, if not given).
     Raises RuleError with the line of what the language does not understand.
     """
     scope = scope_of_caller()

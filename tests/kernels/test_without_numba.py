@@ -17,6 +17,7 @@ RUN = f"{BLOCKED}; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 SKIPS = re.compile(r"Python 3\.\d+ has|Numba|oracle \w+ is not installed")
 # All of the optimizer, and every rule against its formulas; torch and jax would only add the time to import them.
 AREAS = [
+    "tests/book",
     "tests/optimizer",
     *(
         f"tests/rules/test_{name}.py"

@@ -140,7 +140,16 @@ def test_a_parameter_in_the_memory_of_state_is_refused():
     assert (velocity.tolist(), params["a"].tolist(), opt.t) == ([-1.0] * 3, [-1.0] * 3, 1)
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
-def test_a_copy_would_share_state_and_is_refused(copied):
-    with pytest.raises(TypeError, match=r"an? Adam at work cannot be copied or pickled yet.*make a new one"):
-        copied(tw.Adam())
+@pytest.mark.parametrize("copying", [copy.copy, copy.deepcopy, lambda opt: pickle.loads(pickle.dumps(opt))])
+def test_a_copy_goes_on_alone(copying):
+    opt, w = tw.Momentum(lr=1.0, momentum=0.5), np.zeros(2)
+    opt.update({"w": w}, {"w": np.ones(2)})
+    other, own = copying(opt), w.copy()
+    assert type(other) is tw.Momentum
+    assert not np.shares_memory(other.state["w"]["v"], opt.state["w"]["v"])
+    other.update({"w": own}, {"w": np.zeros(2)})
+    assert (other.t, opt.t) == (2, 1)
+    assert (own.tolist(), w.tolist()) == ([-1.5, -1.5], [-1.0, -1.0])
+    assert opt.state["w"]["v"].tolist() == [-1.0, -1.0]
+    opt.update({"w": w}, {"w": np.zeros(2)})
+    assert bits(w) == bits(own)
