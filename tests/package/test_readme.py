@@ -27,10 +27,15 @@ def test_the_python_runs_as_printed(tmp_path):
     file = tmp_path / "readme.py"
     file.write_text(script(), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(file)], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-W", "error", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    promised = re.findall(r"^print\(.*\) +# (.*)$", script(), re.MULTILINE)
+    promised = re.findall(r"^ *print\(.*\) +# (.*)$", script(), re.MULTILINE)
     assert len(promised) == len(re.findall(r"^ *print\(", script(), re.MULTILINE)), "each print says what it prints"
     assert done.stdout.splitlines() == promised
 
