@@ -96,6 +96,48 @@ def compare(
             raise typer.Exit(1)
 
 
+@app.command()
+def check(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE[:NAME]",
+            help="A Python file; NAME is a class or an object in it, all optimizers if not given.",
+        ),
+    ],
+    *,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=NUMBER", help="A hyper-parameter, for the constructor. May be repeated."),
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="Of parameters and gradients: float64 or float32.")] = "float64",
+    json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Say which rule a hand-written optimizer is, or at which step it leaves the nearest one, and why.
+
+    The file is run, all but what stands below `if __name__ == "__main__"`, and the optimizer takes 100 steps.
+    Exit code 0: it is a known rule. 1: it is not. 2: it could not be asked.
+    """
+    with _ends_politely():
+        from thalweg.testing.command import check as look_at
+        from thalweg.testing.subject import UsageError
+
+        try:
+            checked = look_at(target, settings or (), dtype=dtype)
+        except UsageError as error:
+            _refuse(str(error))
+        if json:
+            _print(checked.to_json())
+        elif sys.stdout.isatty():
+            from thalweg.report.checked import render
+
+            _print(render(checked.identities))
+        else:
+            typer.echo(checked.text())
+        if checked.exit_code:
+            raise typer.Exit(checked.exit_code)
+
+
 def _declare(
     problem: str, rules: str | None, lrs: str | None, seeds: int, epochs: int | None, workers: int | None
 ) -> Study:

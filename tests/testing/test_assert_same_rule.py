@@ -1,0 +1,59 @@
+"""`assert_same_rule` in other people's suites: quiet for the right rule, and with the evidence for any other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+from tests.testing.handwritten import ADAM, MOMENTUM, NESTEROV, changed
+from thalweg.testing import assert_same_rule
+
+
+def test_the_right_rule_passes(written):
+    assert_same_rule(written(ADAM), "adam")
+    assert_same_rule(written(ADAM), tw.RULES["adam"], convention="book", rtol=0.0)
+    assert_same_rule(written(NESTEROV)(lr=0.2, momentum=0.5), "nesterov", convention="paper")
+
+
+def test_another_convention_fails_and_says_what_it_is(written):
+    with pytest.raises(
+        AssertionError, match=r"Adam is not adam\[torch\]: adam\[book\], equal to the last bit over 100"
+    ):
+        assert_same_rule(written(ADAM), "adam", convention="torch", eps=1e-7)
+
+
+def test_equal_bits_may_be_asked_for(written):
+    with pytest.raises(AssertionError, match=r"Nesterov is nesterov\[paper\] within [\de.-]+, and not within 0"):
+        assert_same_rule(written(NESTEROV), "nesterov", convention="paper", rtol=0.0)
+
+
+def test_a_slip_is_named(written):
+    wrong = written(changed(MOMENTUM, ("self.momentum * self.v", "self.momentum + self.v")))
+    with pytest.raises(AssertionError, match=r"equal to it with `\+` for `\*` in front of the velocity"):
+        assert_same_rule(wrong, "momentum")
+
+
+def test_an_error_is_named(written):
+    with pytest.raises(AssertionError, match=r"`keys\(\)` is meant"):
+        assert_same_rule(written(changed(MOMENTUM, ("keys()", "key()"))), "momentum")
+
+
+def test_a_tolerance_of_the_callers_own(written):
+    rough = changed(MOMENTUM, ("grads[key]\n", "grads[key] * (1 + 1e-6)\n"))
+    with pytest.raises(AssertionError, match="is not momentum"):
+        assert_same_rule(written(rough), "momentum")
+    assert_same_rule(written(rough), "momentum", rtol=1e-5)
+    with pytest.raises(AssertionError, match="is not momentum"):
+        assert_same_rule(written(rough), "momentum", rtol=1e-8)
+
+
+def test_float32(written):
+    assert_same_rule(written(ADAM), "adam", dtype=np.float32)
+
+
+def test_there_is_no_such_rule(written):
+    with pytest.raises(KeyError, match="there is no rule 'adamm'"):
+        assert_same_rule(written(ADAM), "adamm")
+    with pytest.raises(ValueError, match="Adam has no convention 'mine'"):
+        assert_same_rule(written(ADAM), "adam", convention="mine")

@@ -1,0 +1,118 @@
+"""The table of slips: what is made of a rule, that it is said in words, and that the check finds each again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+from tests.testing.wrapped import Wrapped, begun
+from thalweg.testing import identify, mutations
+from thalweg.testing.replay import PLAIN
+
+FORMS = [pytest.param(form, id=f"{name}-{c}") for name, r in tw.RULES.items() for c, form in r.conventions.items()]
+
+
+def kinds(rule):
+    return {m.kind for m in mutations(rule)}
+
+
+@pytest.mark.parametrize("rule", FORMS)
+def test_every_rule_has_its_slips(rule):
+    found = mutations(rule)
+    assert len(found) >= 10
+    assert [m.rank for m in found] == sorted(m.rank for m in found)
+    made = [m for m in found if m.rule is not None]
+    assert len(made) > 0.9 * len(found)
+    for m in made:
+        assert m.words.startswith(("with ", "without "))
+        assert m.timing is not PLAIN or m.rule.digest != rule.digest or m.rule.slots != dict(rule.slots)
+        right, wrong = m.lines
+        assert (right != wrong) == (m.body is not rule.text.body)
+
+
+def test_the_slips_that_are_asked_for_are_made():
+    adam = mutations(tw.RULES["adam"].conventions["paper"], frozenset({"eps_root"}))
+    words = {m.words for m in adam}
+    assert {
+        "with `eps` inside the root, `sqrt(v_hat + eps)` for `sqrt(v_hat) + eps`",
+        "without `+ eps`",
+        "without the root of `v_hat`",
+        "with `g` for `g**2`",
+        "without bias correction",
+        "without the bias correction `1 - beta1**t`",
+        "with a `t` that is one behind, 0 at the first step",
+        "with `beta1` and `beta2` exchanged",
+        "without the factor `1 - beta1`",
+        "with `lr` 10 % larger",
+        "with an update at the first call only",
+        "with `+` for `-` in front of `lr * m_hat / (sqrt(v_hat) + eps)`",
+        "with `v` for `m`",
+        "with the average of gradients updated only after `m_hat` has read it",
+    } <= words
+    assert "order" in kinds(tw.RULES["nesterov"])
+    assert "forgets" not in kinds(tw.RULES["sgd"])
+    assert "no correction" not in kinds(tw.RULES["rmsprop"])
+
+
+def test_what_a_slip_computes():
+    """By hand: `+` for `*`, and a root that holds eps."""
+    momentum = tw.RULES["momentum"]
+    plus = next(m for m in mutations(momentum) if "`+` for `*` in front of the velocity" in m.words)
+    w, v = plus.rule.function(np.array([1.0]), np.array([2.0]), np.array([3.0]), lr=0.25, momentum=0.5)
+    assert (w.item(), v.item()) == (1.0 + (0.5 + 3.0 - 0.5), 0.5 + 3.0 - 0.5)
+    inside = next(m for m in mutations(tw.RULES["adagrad"]) if m.kind == "inside the root")
+    w, h = inside.rule.function(np.array([1.0]), np.array([2.0]), np.array([0.0]), lr=1.0, eps=5.0)
+    assert (w.item(), h.item()) == (1.0 - 2.0 / 3.0, 4.0)
+
+
+def test_terms_are_looked_into():
+    @tw.term
+    def decayed(average, x, beta):
+        return beta * average + (1 - beta) * x
+
+    @tw.rule
+    def own(w, g, m, *, lr=0.1, beta1=0.9):
+        m = decayed(m, g, beta1)
+        w = w - lr * m
+        return w, m
+
+    found = [m for m in mutations(own) if m.rule is not None]
+    assert any("`+` for `*`" in m.words and m.lines[1] == ("m = beta1 + m + (1 - beta1) * g",) for m in found)
+
+
+class Slipped(Wrapped):
+    """A rule with a slip, called as the slip says."""
+
+    def __init__(self, mutation):
+        super().__init__(mutation.rule)
+        self._timing = mutation.timing
+
+    def update(self, params, grads):
+        self._t += 1
+        numbers = {name: getattr(self, name) for name in self._rule.defaults}
+        clock = self._timing.clock or (lambda step, _position, _count: step)
+        for position, (key, w) in enumerate(params.items()):
+            if key not in self._states:
+                self._states[key] = [begun(slot, w, numbers) for slot in self._rule.slots.values()]
+            t = {"t": clock(self._t, position, len(params))} if "t" in self._rule.text.signature.numbers else {}
+            new, *state = self._rule.function(w, grads[key], *self._states[key], **numbers, **t)
+            if self._timing.keeps(self._t):
+                self._states[key] = state
+            if self._timing.moves(self._t):
+                params[key][...] = new
+
+
+COMMON = [pytest.param(m, id=f"{r.name}: {m.words}") for r in tw.RULES.values() for m in mutations(r)
+          if m.rule is not None and m.rank <= 1 and r.name in ("sgd", "momentum")]  # fmt: skip
+
+
+@pytest.mark.parametrize("mutation", COMMON)
+def test_the_check_finds_a_slip_again(mutation):
+    slipped = Slipped(mutation)
+    slipped.__class__ = type(mutation.of.title, (Slipped,), {})
+    found = identify(slipped)
+    assert found.outcome in ("slip", "equal")  # some slips are another rule, or change nothing
+    assert found.exact
+    if found.outcome == "slip":
+        assert found.rule.name == mutation.of.name
