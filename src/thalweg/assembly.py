@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -191,7 +191,16 @@ def _ordered(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
     return tuple(sorted(placed, key=lambda p: order.index(p.place)))
 
 
-def _check_shared(made: Made, specials: Iterable[Special]) -> None:
+def _check_shared(made: Made, specials: Sequence[Special]) -> None:
+    numbers: dict[tuple[Rule, str], Any] = {}
+    for special in specials:
+        for name in (x for one in rules_of(special.rule) for x in one.facts.model_numbers):
+            given = special.given.get(name, special.rule.defaults.get(name))
+            if special.rule is not made.rule and numbers.setdefault((special.rule, name), given) != given:
+                raise ValueError(
+                    f"`{name}` belongs to a number that {special.rule.title} keeps for the whole model, and two groups "
+                    "with this rule have different ones; give both the same"
+                )
     owners: dict[str, Rule] = {}
     for rule in dict.fromkeys([made.rule, *(s.rule for s in specials)]):
         for one in rules_of(rule):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from thalweg.hyperparams import HyperParams, unknown
@@ -14,9 +15,9 @@ class GroupView:
     What the group has no number of its own for follows the optimizer's.
     """
 
-    _parts: tuple[Rule, HyperParams, int]
+    _parts: tuple[Rule, HyperParams, Callable[[], int]]
 
-    def __init__(self, rule: Rule, hyper: HyperParams, t: int) -> None:
+    def __init__(self, rule: Rule, hyper: HyperParams, t: Callable[[], int]) -> None:
         self.__dict__["_parts"] = rule, hyper, t
 
     @property
@@ -28,7 +29,7 @@ class GroupView:
     def hyperparams(self) -> dict[str, float]:
         """Every hyper-parameter as a number: a schedule at the last step taken, or at t = 1 before the first."""
         _, hyper, t = self._parts
-        return hyper.at(max(1, t))
+        return hyper.at(max(1, t()))
 
     def __getattr__(self, name: str) -> float:
         rule, hyper, _ = self._parts

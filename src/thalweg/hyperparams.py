@@ -17,7 +17,7 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 # What other libraries call them. A name that a rule does have is never translated.
-_TRANSLATIONS = {
+TRANSLATIONS = {
     "learning_rate": "lr", "step_size": "lr", "stepsize": "lr", "eta": "lr", "alpha": "decay_rate",
     "rho": "decay_rate", "decay": "decay_rate", "decay_factor": "decay_rate", "mu": "momentum", "beta": "momentum",
     "betas": "beta1=, beta2", "beta_1": "beta1", "beta_2": "beta2", "b1": "beta1", "b2": "beta2", "epsilon": "eps",
@@ -181,7 +181,7 @@ def unknown(rule: Rule, name: str) -> str:
         return f"SGD takes lr and nothing else; `SGD({name}=)` is `{other}` here"
     if name == "nesterov" and rule.name == "momentum":
         return f"`Momentum(nesterov=)` is `Nesterov` here. {has}"
-    translated = _TRANSLATIONS.get(name)
+    translated = TRANSLATIONS.get(name)
     if translated and translated.split("=")[0] in names:
         return f"`{name}` is `{translated}=` here. {has}"
     if name in _ADVICE:

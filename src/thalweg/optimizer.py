@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -109,7 +111,9 @@ class Optimizer:
         """Groups by pattern: their hyper-parameters can be read and set, as in `opt.groups["*.b"].lr = 0.1`."""
         found = {g.pattern: g for g in self._assembly.groups[:-1]}
         views = {
-            p: None if g.recipe is None or g.hyper is None else GroupView(g.recipe.rule, g.hyper, self._stepper.t)
+            p: None
+            if g.recipe is None or g.hyper is None
+            else GroupView(g.recipe.rule, g.hyper, lambda: self._stepper.t)
             for p, g in found.items()
         }
         return MappingProxyType(views)
@@ -275,7 +279,10 @@ class Optimizer:
         slot = self._assembly.average(link)
         target = self._last_params if params is None else params
         if target is None:
-            raise RuntimeError("there is no average before the first step")
+            raise RuntimeError(
+                "no step has been taken since this optimizer was made, so it does not know the parameters; "
+                "give them: opt.averaged(params)"
+            )
         with self._alone(), deferred():
             swap = Swap(target, self._stepper.states, slot)
             self._shows_averages = True
@@ -367,7 +374,22 @@ class Optimizer:
             self._nonfinite = nonfinite
             put_back()
 
+    def __copy__(self) -> Optimizer:
+        return copy.deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Optimizer:
+        made = copy.deepcopy(self._assembly.now(), memo)  # schedules that are fed are not shared
+        return _copied(type(self), made, self._options(), self.state_dict())
+
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        for name, x in self.schedules.items():
+            try:
+                pickle.dumps(x)
+            except Exception as error:
+                raise pickle.PicklingError(
+                    f"{type(self).__name__}: {name} = {x!r} cannot be pickled ({error}); use a function at the top "
+                    f"level of a module or one of thalweg.schedules, or opt.save(path) and thalweg.load(path, {name}=...)"
+                ) from error
         return _copied, (type(self), self._assembly.now(), self._options(), self.state_dict())
 
 
@@ -394,7 +416,12 @@ def _is_reserved(name: str) -> bool:
 
 
 def _made_of(optimizer: Any) -> Made | None:
-    return optimizer._assembly.now() if isinstance(optimizer, Optimizer) else None  # noqa: SLF001 - its own kind
+    """Return how an optimizer was made; None for what is none."""
+    if not isinstance(optimizer, Optimizer):
+        return None
+    if optimizer._stepper.changes:  # noqa: SLF001 - its own kind
+        raise ValueError(f"{optimizer!r} has taken steps; a group takes a new optimizer")
+    return optimizer._assembly.now()  # noqa: SLF001 - its own kind
 
 
 def _shown(value: Any) -> str:

@@ -165,14 +165,20 @@ def recipe_of(rule: Rule, chain: tuple[Placed, ...] = (), *, for_vectors: bool =
             measures.append((number, _composed(rule, text, parts, measures=number)))
         if kind.holding is not None:
             text = gathered(rule.text, [*before, placed.part(kind.holding)])
-            hold = Recipe(_composed(rule, text, [*parts, (placed, kind.holding)]), tuple(measures))
+            hold = Recipe(
+                _composed(rule, text, [*parts, (placed, kind.holding)]), tuple(measures), draws=_draws_of(parts)
+            )
         parts.append((placed, chosen))
     text = compose(rule.text, [p.part(f) for p, f in parts])
     whole = _composed(rule, text, parts, vectors=vectors.rule if vectors else None)
-    draws = {dict(p.names)[s]: p.kind.seed for p, f in parts for s, slot in f.state.items() if slot.draws}
     averages = {p.label: dict(p.names)[f.average] for p, f in parts if f.average}
     most_axes = min((p.kind.most_axes for p, _ in parts if p.kind.most_axes is not None), default=None)
-    return Recipe(whole, tuple(measures), hold, vectors, draws, averages, most_axes)
+    return Recipe(whole, tuple(measures), hold, vectors, _draws_of(parts), averages, most_axes)
+
+
+def _draws_of(parts: Sequence[tuple[Placed, Form]]) -> dict[str, int]:
+    """Return the slots that are drawn at each step, with their seeds."""
+    return {dict(p.names)[s]: p.kind.seed for p, f in parts for s, slot in f.state.items() if slot.draws}
 
 
 def _up_to(parts: Sequence[Part], place: Place) -> list[Part]:

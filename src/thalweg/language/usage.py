@@ -40,7 +40,7 @@ def ranges_of(
 ) -> dict[str, Range]:
     """Return the range of every hyper-parameter: what is declared, or what belongs to its name; and of declared slots.
 
-    What a slot of the rule can hold, such as `[0, inf)` for an average of squares, is what checkpoints are held against.
+    What a slot of the rule can hold, such as `[0, inf)` for a sum of squares, is what checkpoints are held against.
     """
     for name in given:
         if name not in defaults and name not in slots:

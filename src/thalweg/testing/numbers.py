@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.hyperparams import _TRANSLATIONS, defaults_of, rules_of
+from thalweg.hyperparams import TRANSLATIONS, defaults_of, rules_of
 from thalweg.optimizer import Optimizer
 from thalweg.rule import Rule
 
@@ -28,7 +28,7 @@ _MOST_TRIED = 256
 def names_for(name: str) -> tuple[str, ...]:
     """Return the attributes that may hold a hyper-parameter, most credible first."""
     translated = [
-        foreign for foreign, ours in _TRANSLATIONS.items() if ours.split("=")[0] == name and foreign != "betas"
+        foreign for foreign, ours in TRANSLATIONS.items() if ours.split("=")[0] == name and foreign != "betas"
     ]
     return tuple(dict.fromkeys((name, *_ALSO.get(name, ()), *translated)))
 
