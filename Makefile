@@ -38,7 +38,7 @@ check: setup  ## style, types, the import law, generated stubs, the lock
 bench: setup  ## each rule against the book's NumPy and against torch, as ratios
 	@$(ENV) -m bench $(ARGS)
 
-oracles: setup  ## torch, jax and optax for the tests that compare with them
+oracles: setup  ## torch, jax, optax and keras for the tests that compare with them
 	@$(ENV) tools/oracles.py "$(PYTHON)"
 
 stubs: setup  ## write the .pyi files anew

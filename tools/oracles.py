@@ -1,12 +1,13 @@
 """The oracles: other people's optimizers, which the tests compare with. Run by the Python of the environment.
 
-A torch, jax or optax that this environment can import stays as it is. A torch that the Python named as first argument
-can import is lent to the environment, so that nobody fetches gigabytes twice. The rest is installed with the user's own
-configuration of pip.
+A torch, jax, optax or keras that this environment can import stays as it is; keras runs on jax. A torch that the Python
+named as first argument can import is lent to the environment, so that nobody fetches gigabytes twice. The rest is
+installed with the user's own configuration of pip.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import lock
 
-NAMES = ("torch", "jax", "optax")
+NAMES = ("torch", "jax", "optax", "keras")
 SITE = Path(sysconfig.get_path("purelib"))
 PROBE = """
 import pathlib, sys, {0} as package
@@ -81,7 +82,8 @@ def install(names: list[str]) -> None:
 
 
 def main() -> None:
-    """Bring the three oracles into the environment and say which ones are there."""
+    """Bring the oracles into the environment and say which ones are there."""
+    os.environ["KERAS_BACKEND"] = "jax"  # its default is TensorFlow, which is not there
     found = {name: probe(sys.executable, name) for name in NAMES}
     if found["torch"] is None and sys.argv[1:]:
         borrow_torch(sys.argv[1])
@@ -93,7 +95,8 @@ def main() -> None:
         found[name] = probe(sys.executable, name)
     for name, facts in found.items():
         if facts is None:
-            sys.exit(f"oracles: {name} is there and cannot be imported: .venv/bin/python -c 'import {name}' says why.")
+            say = "KERAS_BACKEND=jax .venv/bin/python" if name == "keras" else ".venv/bin/python"
+            sys.exit(f"oracles: {name} is there and cannot be imported: {say} -c 'import {name}' says why.")
         print(f"oracles: {name} {facts[1]}")
 
 

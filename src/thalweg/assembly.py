@@ -167,6 +167,7 @@ def assemble(made: Made, is_reserved: Callable[[str], bool]) -> Assembly:
     recipe = recipe_of(made.rule, chain)
     hyper = HyperParams(recipe.rule, {**made.given, **values})
     groups = []
+    every = next((dict(at.names)["every"] for at in placed if at.kind.name == "accumulate"), None)
     for pattern, special in made.groups.items():
         if special is None:
             groups.append(Group(pattern, None, None))
@@ -174,6 +175,9 @@ def assemble(made: Made, is_reserved: Callable[[str], bool]) -> Assembly:
         is_same = special.rule is made.rule
         own = recipe if is_same else recipe_of(special.rule, chain)
         for name in special.given:
+            if name == every:
+                problem = f"`{name}` counts calls of update, and cannot differ between groups"
+                raise ValueError(f"the group {pattern!r}: {problem}")
             if is_same and any(name in rule.facts.model_numbers for rule in rules_of(own.rule)):
                 raise ValueError(
                     f"the group {pattern!r}: `{name}` belongs to a number that {made.rule.title} keeps for the whole "

@@ -14,16 +14,16 @@ from thalweg.tree import check_names, leaves, rebind
 class Swap:
     """Parameters of which those with an average are to show it. Raises for parameters that the averages do not fit.
 
-    slot: the slot of the average.
+    slot: the slot of the average. t: the optimizer's steps.
     """
 
-    def __init__(self, params: Any, states: Mapping[str, ParameterState], slot: str) -> None:
+    def __init__(self, params: Any, states: Mapping[str, ParameterState], slot: str, t: int) -> None:
         found = leaves(params, {})
         check_names(found.names)
         self._pairs = []
         for name, array in zip(found.names, found.arrays, strict=True):
             state = states.get(name)
-            if state is None:
+            if state is None or state.missed == t:  # it has taken no step, and may have gathered gradients for one
                 continue
             check_parameter(name, array)
             average = state.slots[slot]

@@ -196,7 +196,7 @@ class Share:
         self.work = Work(recipe.rule, gate, positions, states)
         self.measures = [(name, Work(rule, gate, positions, states, self.work)) for name, rule in recipe.measures]
         self._draws = [
-            (gate.names[i], state.slots[slot], seed)
+            (f"{seed} {slot} {gate.names[i]}", state.slots[slot])
             for i, state in zip(positions, states, strict=True)
             for slot, seed in recipe.draws.items()
         ]
@@ -211,8 +211,8 @@ class Share:
         self.work.fetch(params, grads)
         for _, measure in self.measures:
             measure.fetch(params, grads)
-        for name, array, seed in self._draws:
-            digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
+        for key, array in self._draws:
+            digest = hashlib.sha256(key.encode()).digest()
             generator = np.random.Generator(
                 np.random.Philox(key=int.from_bytes(digest[:16], "little"), counter=drawn << 128)
             )

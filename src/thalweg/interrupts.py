@@ -26,6 +26,10 @@ def deferred() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        try:
+            signal.signal(signal.SIGINT, before)
+        except BaseException:  # the handler of another signal raised before its first line
+            signal.signal(signal.SIGINT, before)
+            raise
         if waiting and callable(before):
             before(*waiting[0])

@@ -278,21 +278,32 @@ class Optimizer:
         """
         slot = self._assembly.average(link)
         target = self._last_params if params is None else params
+        if not self._stepper.t:
+            raise RuntimeError("no step has been taken yet, so there is no average")
         if target is None:
             raise RuntimeError(
                 "no step has been taken since this optimizer was made, so it does not know the parameters; "
                 "give them: opt.averaged(params)"
             )
-        with self._alone(), deferred():
-            swap = Swap(target, self._stepper.states, slot)
-            self._shows_averages = True
-            swap.show()
+        swap = None
         try:
+            with self._alone(), deferred():
+                swap = Swap(target, self._stepper.states, slot, self._stepper.t)
+                self._shows_averages = True
+                swap.show()
             yield target
         finally:
-            with deferred():
-                swap.restore()
-                self._shows_averages = False
+            if swap is not None:
+                try:
+                    self._end_averaged(swap)
+                except BaseException:  # an interrupt before its first line
+                    self._end_averaged(swap)
+                    raise
+
+    def _end_averaged(self, swap: Swap) -> None:
+        with deferred():
+            swap.restore()
+            self._shows_averages = False
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -387,8 +398,8 @@ class Optimizer:
                 pickle.dumps(x)
             except Exception as error:
                 raise pickle.PicklingError(
-                    f"{type(self).__name__}: {name} = {x!r} cannot be pickled ({error}); use a function at the top "
-                    f"level of a module or one of thalweg.schedules, or opt.save(path) and thalweg.load(path, {name}=...)"
+                    f"{type(self).__name__}: {name} = {x!r} cannot be pickled ({error}); use one of thalweg.schedules or "
+                    f"a function at the top level of a module, or opt.save(path) and thalweg.load(path, {name}=...)"
                 ) from error
         return _copied, (type(self), self._assembly.now(), self._options(), self.state_dict())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,19 +39,31 @@ class Sharpness:
         moved = [i for i, g in enumerate(gradients) if g is not None]
         arrays, slopes = [found.arrays[i] for i in moved], [gradients[i] for i in moved]
         Gate(tuple(found.names[i] for i in moved)).read(arrays, slopes)
+        steps = self._steps(arrays, slopes)
+        if not all(np.isfinite(step).all() for step in steps):
+            return grads  # the step is refused, left out or taken with what is there: see `nonfinite`
         before = [array.copy() for array in arrays]
         numbers = [(n, n.container[n.key]) for n in found.numbers]
-        try:
-            for array, step in zip(arrays, self._steps(arrays, slopes), strict=True):
-                array[...] = (array + step).astype(array.dtype)
-            rebind(found.numbers)
-            _, second = closure(params)
-        finally:
+
+        def go_back() -> None:
             with deferred():
                 for array, old in zip(arrays, before, strict=True):
                     array[...] = old
                 for number, old in numbers:
                     number.container[number.key] = old
+
+        try:
+            for array, step in zip(arrays, steps, strict=True):
+                array[...] = (array + step).astype(array.dtype)
+            rebind(found.numbers)
+            _, second = closure(params)
+            second = _apart(second, arrays)
+        finally:
+            try:
+                go_back()
+            except BaseException:  # an interrupt before its first line
+                go_back()
+                raise
         return second
 
     def _steps(self, arrays: Sequence[NDArray[Any]], slopes: Sequence[Any]) -> list[NDArray[Any]]:
@@ -65,3 +77,13 @@ class Sharpness:
             scale = self.rho / np.sqrt(total) if total > 0 else 0.0
             steps = [a * x for a, x in zip(arrays, scaled, strict=True)] if self.adaptive else wide
             return [np.asarray(float(scale) * x) for x in steps]
+
+
+def _apart(grads: Any, arrays: Sequence[NDArray[Any]]) -> Any:
+    """Return the same containers, with copies of gradients that lie in the memory of parameters."""
+    if isinstance(grads, Mapping):
+        return {key: _apart(x, arrays) for key, x in grads.items()}
+    if isinstance(grads, list | tuple):
+        return [_apart(x, arrays) for x in grads]
+    shares = isinstance(grads, np.ndarray) and any(np.may_share_memory(grads, a) for a in arrays)
+    return grads.copy() if shares else grads

@@ -61,6 +61,11 @@ class Stepper:
             gradients = [gradients[i] for i in binding.active]
         numbers_now = self._numbers(value)
         is_step = self._every is None or self.gathered + 1 >= numbers_now[-1][self._every]
+        if is_step and self._every is not None:
+            for (
+                one
+            ) in numbers_now:  # `every` may have been set within the window: the mean is that of what was gathered
+                one[self._every] = self.gathered + 1
         if is_step and self.gathered:
             gradients = [self._pending(binding, i, g, arrays[i]) for i, g in enumerate(gradients)]
         # Not kept until the step is taken: what a failed one has derived may hold state that does not last.
@@ -79,8 +84,9 @@ class Stepper:
             if not fresh:
                 self.bindings[found.names] = binding
             return
-        if self._measures:
-            self._measure(shares, arrays, gradients, numbers_now, allows=nonfinite == "allow")
+        if self._measures and not self._measure(shares, arrays, gradients, numbers_now, nonfinite):
+            self.skipped += 1
+            return
         ends = [share.work.prepare(arrays, gradients, numbers_now, self.t + 1, shared) for share in shares]
         new = {
             "t": self.t + is_step,
@@ -96,21 +102,23 @@ class Stepper:
         arrays: Sequence[NDArray[Any]],
         gradients: Sequence[Any],
         numbers_now: Sequence[dict[str, float]],
-        *,
-        allows: bool,
-    ) -> None:
-        """Add to the numbers of the step those of all parameters that links ask for."""
+        nonfinite: str,
+    ) -> bool:
+        """Add to the numbers of the step those of all parameters that links ask for; False to leave the step out."""
         for k in range(max((len(share.measures) for share in shares), default=0)):
             name = shares[0].measures[k][0]
             total = 0.0
             for share in shares:
                 total += share.measures[k][1].number(name, arrays, gradients, numbers_now, self.t + 1)
-            if not np.isfinite(total) and not allows:
+            if not np.isfinite(total) and nonfinite == "skip":
+                return False
+            if not np.isfinite(total) and nonfinite == "raise":
                 raise NonFiniteError(
                     f"the sum of squares of all gradients is {total}, too large for float64; nothing has changed"
                 )
             for one in numbers_now:
                 one[name] = total
+        return True
 
     def _write(
         self,

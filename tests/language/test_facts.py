@@ -94,9 +94,9 @@ def test_of_ours_and_of_the_three_beyond():
             facts = rule.facts
             assert (facts.exact, facts.elementwise) == (True, True)
             assert (facts.matrix, facts.axes, facts.needs_value, facts.coupled) == (False,) * 4
-            assert facts.step_sign == (
-                1 if rule.name in ("momentum", "nesterov") and rule.convention_name != "torch" else -1
-            ) or (rule.name == "nesterov" and rule.convention_name == "book")
+            velocity = rule.name in ("momentum", "nesterov") and rule.convention_name not in ("torch", "optax")
+            is_of_two_terms = rule.name == "nesterov" and rule.convention_name == "book"
+            assert facts.step_sign == (1 if velocity else -1) or is_of_two_terms
             assert facts.floats_per_element == len(rule.slots)
     assert [r.facts.exact for r in (novograd, prodigy, adafactor)] == [True] * 3
     assert [r.facts.elementwise for r in (novograd, prodigy, adafactor)] == [False] * 3

@@ -22,7 +22,7 @@ def columns(rule, **numbers):
 def test_everything_known_before_the_step_is_evaluated_once_and_in_float64():
     values, put_off = ADAM.hoisted.numbers({"t": 7, **ADAM.defaults})
     beta1, beta2, t = 0.9, 0.999, 7
-    wanted = [beta1, 1 - beta1, beta2, 1 - beta2, 1 - beta1**t, 1 - beta2**t, 1e-3, 1e-8]
+    wanted = [beta1, 1 - beta1, beta2, 1 - beta2, 1 - beta1**t, 1 - beta2**t, 1e-3, 0.0, 1e-8]
     assert (list(values), put_off) == (wanted, False)
     arrays = [step for step in ADAM.hoisted.steps if not step.kind.is_number]
     assert len(arrays) == len(ADAM.hoisted.steps) == 5

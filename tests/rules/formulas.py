@@ -52,7 +52,7 @@ class Book:
 
 
 class Paper:
-    """The papers' equations; eps outside the root where a paper has none."""
+    """The papers' equations; eps outside the root where a paper has none, eps_root inside."""
 
     @staticmethod
     def sgd(w, g, state, t, lr):
@@ -72,25 +72,78 @@ class Paper:
         w[...] = theta + state["v"] + momentum * state["v"]
 
     @staticmethod
-    def adagrad(w, g, state, t, lr, eps):
+    def adagrad(w, g, state, t, lr, eps, eps_root=0.0):
         """Duchi, Hazan & Singer 2011, figure 1: the root of the sum of all squares so far."""
         state["past"] = [*state.get("past", ()), g * g]
-        w -= lr * g / (eps + np.sqrt(sum(state["past"])))
+        w -= lr * g / (eps + np.sqrt(eps_root + sum(state["past"])))
 
     @staticmethod
-    def rmsprop(w, g, state, t, lr, decay_rate, eps):
+    def rmsprop(w, g, state, t, lr, decay_rate, eps, eps_root=0.0):
         """Tieleman & Hinton 2012: a running average of the squares."""
         state["mean_square"] = decay_rate * state["mean_square"] + (1 - decay_rate) * g * g
-        w -= lr * g / (np.sqrt(state["mean_square"]) + eps)
+        w -= lr * g / (np.sqrt(state["mean_square"] + eps_root) + eps)
 
     @staticmethod
-    def adam(w, g, state, t, lr, beta1, beta2, eps):
+    def adam(w, g, state, t, lr, beta1, beta2, eps, eps_root=0.0):
         """Kingma & Ba 2015, Algorithm 1."""
         state["m"] = beta1 * state["m"] + (1 - beta1) * g
         state["v"] = beta2 * state["v"] + (1 - beta2) * g * g
         corrected_m = state["m"] / (1 - beta1**t)
         corrected_v = state["v"] / (1 - beta2**t)
-        w -= lr * corrected_m / (np.sqrt(corrected_v) + eps)
+        w -= lr * corrected_m / (np.sqrt(corrected_v + eps_root) + eps)
+
+
+class PennyLane:
+    """The steps of its optimizers: eps inside of the root, and Adam's after the uncorrected one."""
+
+    @staticmethod
+    def sgd(w, g, state, t, lr):
+        w -= lr * g
+
+    @staticmethod
+    def momentum(w, g, state, t, lr, momentum):
+        state["a"] = momentum * state["a"] + lr * g
+        w -= state["a"]
+
+    @staticmethod
+    def adagrad(w, g, state, t, lr, eps):
+        state["a"] += g * g
+        w -= lr / np.sqrt(state["a"] + eps) * g
+
+    @staticmethod
+    def rmsprop(w, g, state, t, lr, decay_rate, eps):
+        state["a"] = decay_rate * state["a"] + (1 - decay_rate) * g * g
+        w -= lr / np.sqrt(state["a"] + eps) * g
+
+    @staticmethod
+    def adam(w, g, state, t, lr, beta1, beta2, eps, eps_root=0.0):
+        state["fm"] = beta1 * state["fm"] + (1 - beta1) * g
+        state["sm"] = beta2 * state["sm"] + (1 - beta2) * g * g
+        rate = lr * np.sqrt(1 - beta2**t) / (1 - beta1**t)
+        w -= rate * state["fm"] / (np.sqrt(state["sm"] + eps_root) + eps)
+
+
+class TensorFlow:
+    """Its compiled updates: Adagrad and Adam of the legacy Keras optimizers, RMSProp of TensorFlow 1."""
+
+    @staticmethod
+    def adagrad(w, g, state, t, lr, initial_accumulator, eps, eps_root=0.0):
+        state["accum"] = (state["accum"] if t > 1 else initial_accumulator) + g * g
+        w -= lr * g / (np.sqrt(state["accum"] + eps_root) + eps)
+
+    @staticmethod
+    def rmsprop(w, g, state, t, lr, decay_rate, momentum, eps, initial_accumulator):
+        mean = state["ms"] if t > 1 else initial_accumulator
+        state["ms"] = mean + (g * g - mean) * (1 - decay_rate)
+        state["mom"] = momentum * state["mom"] + lr * g / np.sqrt(state["ms"] + eps)
+        w -= state["mom"]
+
+    @staticmethod
+    def adam(w, g, state, t, lr, beta1, beta2, eps, eps_root=0.0):
+        state["m"] += (g - state["m"]) * (1 - beta1)
+        state["v"] += (g * g - state["v"]) * (1 - beta2)
+        rate = lr * np.sqrt(1 - beta2**t) / (1 - beta1**t)
+        w -= rate * state["m"] / (np.sqrt(state["v"] + eps_root) + eps)
 
 
 class ByHand:

@@ -11,6 +11,9 @@ from tests.extra_rules import adafactor, novograd, prodigy
 # Numbers at which each of them matters, where the defaults are zero or too small to be seen
 BUSY = {
     "lr_decay": 0.1,
+    "momentum": 0.5,
+    "dampening": 0.3,
+    "eps_root": 1e-2,
     "initial_accumulator": 0.5,
     "initial_momentum": 0.5,
     "weight_decay": 0.1,
@@ -20,7 +23,9 @@ BUSY = {
     "clipping": 0.5,
     "d0": 1e-3,
 }
-FORMS = [form for rule in tw.RULES.values() for form in rule.conventions.values()] + [novograd, prodigy, adafactor]
+# Each text once: a convention that is another's text with other defaults has the same numbers.
+TEXTS = {id(form.text): form for rule in tw.RULES.values() for form in reversed(rule.conventions.values())}
+FORMS = [*TEXTS.values(), novograd, prodigy, adafactor]
 ROWS = [
     pytest.param(rule, name, id=f"{rule.name}-{rule.convention_name}-{name}")
     for rule in FORMS

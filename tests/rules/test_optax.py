@@ -1,4 +1,4 @@
-"""Rules against optax in float64, where its form is one of ours."""
+"""Rules against optax in float64: the convention "optax", and others where its form is one of ours."""
 
 from __future__ import annotations
 
@@ -11,27 +11,43 @@ from tests.rules.sequences import distance, path_of, start, wide
 jax = pytest.importorskip("jax", reason="oracle jax is not installed")
 optax = pytest.importorskip("optax", reason="oracle optax is not installed")
 
-STEPS = 20
-# 20 steps of some tens of roundings of 1.1e-16; optax takes the power of t in float32 (6e-8) for Adafactor's decay
+STEPS = 40
+# 40 steps of some tens of roundings of 1.1e-16; optax takes the power of t in float32 (6e-8) for Adafactor's decay
 TOLERANCE = {"adafactor": 1e-7}
 DOUBLE = 1e-13
 
 
 def cases():
     """(our optimizer, optax's transformation): never the defaults of either alone."""
-    paper, contrib = {"convention": "paper"}, pytest.importorskip("optax.contrib")
+    contrib, own = pytest.importorskip("optax.contrib"), {"convention": "optax"}
+    adam = dict(lr=0.3, beta1=0.8, beta2=0.97, eps=1e-3, eps_root=1e-4)
+    theirs = optax.adam(0.3, b1=0.8, b2=0.97, eps=1e-3, eps_root=1e-4)
     return {
-        "sgd": (tw.SGD(lr=0.3, **paper), optax.sgd(0.3)),
-        "momentum": (tw.Momentum(lr=0.3, momentum=0.7, convention="torch"), optax.sgd(0.3, 0.7)),
-        "nesterov": (tw.Nesterov(lr=0.3, momentum=0.7, convention="torch"), optax.sgd(0.3, 0.7, nesterov=True)),
+        "sgd": (tw.SGD(lr=0.3, **own), optax.sgd(0.3)),
+        "momentum": (tw.Momentum(lr=0.3, momentum=0.7, **own), optax.sgd(0.3, 0.7)),
+        "nesterov": (tw.Nesterov(lr=0.3, momentum=0.7, **own), optax.sgd(0.3, 0.7, nesterov=True)),
+        "adagrad": (
+            tw.AdaGrad(lr=0.3, initial_accumulator=0.2, eps=1e-3, **own),
+            optax.adagrad(0.3, initial_accumulator_value=0.2, eps=1e-3),
+        ),
+        "adagrad defaults": (tw.AdaGrad(lr=0.3, **own), optax.adagrad(0.3)),
+        "adagrad eps 0": (
+            tw.AdaGrad(lr=0.3, initial_accumulator=0.0, eps=0.0, **own),
+            optax.adagrad(0.3, initial_accumulator_value=0.0, eps=0.0),
+        ),
         "rmsprop": (
-            tw.RMSprop(lr=0.3, decay_rate=0.7, eps=1e-3, **paper),
+            tw.RMSprop(lr=0.3, decay_rate=0.7, eps=1e-3, initial_accumulator=0.2, momentum=0.6, **own),
+            optax.rmsprop(0.3, 0.7, eps=1e-3, initial_scale=0.2, momentum=0.6),
+        ),
+        "rmsprop defaults": (tw.RMSprop(lr=0.3, **own), optax.rmsprop(0.3)),
+        "rmsprop eps outside": (
+            tw.RMSprop(lr=0.3, decay_rate=0.7, eps=1e-3, convention="paper"),
             optax.rmsprop(0.3, 0.7, eps=1e-3, eps_in_sqrt=False),
         ),
-        "adam": (
-            tw.Adam(lr=0.3, beta1=0.8, beta2=0.97, eps=1e-3, **paper),
-            optax.adam(0.3, b1=0.8, b2=0.97, eps=1e-3),
-        ),
+        "adam": (tw.Adam(**adam, **own), theirs),
+        "adam defaults": (tw.Adam(lr=0.3, **own), optax.adam(0.3)),
+        "adam paper": (tw.Adam(**adam, convention="paper"), theirs),
+        "adam torch": (tw.Adam(**adam, convention="torch"), theirs),
         "novograd": (
             tw.Optimizer(novograd, lr=0.03, beta1=0.8, beta2=0.6, eps=1e-3, weight_decay=0.07),
             optax.novograd(0.03, b1=0.8, b2=0.6, eps=1e-3, weight_decay=0.07),
@@ -70,8 +86,15 @@ def double():
         yield
 
 
-@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "novograd", "prodigy", "adafactor"])
-def test_twenty_steps(name, double):
+NAMES = (
+    "sgd", "momentum", "nesterov", "novograd", "prodigy", "adafactor",
+    "adagrad", "adagrad defaults", "adagrad eps 0", "rmsprop", "rmsprop defaults", "rmsprop eps outside",
+    "adam", "adam defaults", "adam paper", "adam torch",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_forty_steps(name, double):
     opt, transformation = cases()[name]
     matrices = {key: w for key, w in start().items() if w.ndim == 2 or name != "adafactor"}
     gradients = wide(STEPS, decades=6, shapes={key: w.shape for key, w in matrices.items()})
@@ -79,3 +102,12 @@ def test_twenty_steps(name, double):
     path = path_of(Optax(transformation, params), params, gradients)
     params = {key: w.copy() for key, w in matrices.items()}
     assert distance(path_of(opt, params, gradients), path) <= TOLERANCE.get(name, DOUBLE)
+
+
+def test_every_rule_in_its_optax_convention_is_here():
+    mine = cases()
+    assert mine.keys() == set(NAMES)
+    for name, rule in tw.RULES.items():
+        given = [opt for opt, _ in mine.values() if opt.rule is rule.conventions["optax"]]
+        for number, default in rule.conventions["optax"].defaults.items():
+            assert any(opt.hyperparams[number] != default for opt in given), (name, number)

@@ -15,12 +15,15 @@ CASES = {
     "sgd": [dict(lr=0.01), dict(lr=0.37)],
     "momentum": [dict(lr=0.01, momentum=0.9), dict(lr=0.31, momentum=0.41)],
     "nesterov": [dict(lr=0.01, momentum=0.9), dict(lr=0.31, momentum=0.41)],
-    "adagrad": [dict(lr=0.01, eps=1e-8), dict(lr=0.7, eps=1e-3)],
-    "rmsprop": [dict(lr=0.01, decay_rate=0.9, eps=1e-8), dict(lr=0.7, decay_rate=0.6, eps=1e-3)],
+    "adagrad": [dict(lr=0.01, eps=1e-8, eps_root=0.0), dict(lr=0.7, eps=1e-3, eps_root=1e-2)],
+    "rmsprop": [
+        dict(lr=0.01, decay_rate=0.9, eps=1e-8, eps_root=0.0),
+        dict(lr=0.7, decay_rate=0.6, eps=1e-3, eps_root=1e-2),
+    ],
     "adam": [
-        dict(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8),
-        dict(lr=0.2, beta1=0.7, beta2=0.96, eps=1e-3),
-        dict(lr=0.2, beta1=0.0, beta2=0.96, eps=0.1),
+        dict(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, eps_root=0.0),
+        dict(lr=0.2, beta1=0.7, beta2=0.96, eps=1e-3, eps_root=1e-2),
+        dict(lr=0.2, beta1=0.0, beta2=0.96, eps=0.1, eps_root=0.0),
     ],
 }
 ROWS = [pytest.param(name, numbers, id=f"{name}-{i}") for name, rows in CASES.items() for i, numbers in enumerate(rows)]

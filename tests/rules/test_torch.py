@@ -18,6 +18,10 @@ CASES = {
     "sgd-lr": ("sgd", dict(lr=0.37), "SGD", dict(lr=0.37)),
     "momentum": ("momentum", {}, "SGD", dict(momentum=0.9)),
     "momentum-numbers": ("momentum", dict(lr=0.13, momentum=0.41), "SGD", dict(lr=0.13, momentum=0.41)),
+    "momentum-dampening": (
+        "momentum", dict(lr=0.13, momentum=0.41, dampening=0.3),
+        "SGD", dict(lr=0.13, momentum=0.41, dampening=0.3),
+    ),
     "nesterov": ("nesterov", {}, "SGD", dict(momentum=0.9, nesterov=True)),
     "nesterov-numbers": (
         "nesterov", dict(lr=0.13, momentum=0.41),
@@ -34,6 +38,15 @@ CASES = {
     "rmsprop-numbers": (
         "rmsprop", dict(lr=0.7, decay_rate=0.6, eps=1e-3),
         "RMSprop", dict(lr=0.7, alpha=0.6, eps=1e-3),
+    ),
+    "rmsprop-momentum": (
+        "rmsprop", dict(lr=0.13, decay_rate=0.6, eps=1e-3, momentum=0.7),
+        "RMSprop", dict(lr=0.13, alpha=0.6, eps=1e-3, momentum=0.7),
+    ),
+    "rmsprop-centered": ("rmsprop", {}, "RMSprop", dict(centered=True)),
+    "rmsprop-centered-numbers": (
+        "rmsprop", dict(lr=0.13, decay_rate=0.6, eps=1e-3, momentum=0.7),
+        "RMSprop", dict(lr=0.13, alpha=0.6, eps=1e-3, momentum=0.7, centered=True),
     ),
     "adam": ("adam", {}, "Adam", {}),
     "adam-numbers": (
@@ -65,7 +78,8 @@ def test_a_hundred_steps_over_12_decades_with_exact_zeros(case):
     name, numbers, cls, theirs = CASES[case]
     gradients, params = wide(100), start()
     path = path_of(Torch(cls, theirs, params), copied(params), gradients)
-    ours = path_of(tw.Optimizer(name, convention="torch", **numbers), params, gradients)
+    form = "torch-centered" if "centered" in theirs else "torch"
+    ours = path_of(tw.Optimizer(name, convention=form, **numbers), params, gradients)
     assert distance(ours, path) <= TOLERANCE
 
 
@@ -83,13 +97,16 @@ def test_a_rate_that_changes_on_the_way(case):
     assert distance([params], [torchs]) <= TOLERANCE
 
 
-def test_every_rule_in_its_torch_convention_is_here_with_defaults_and_with_other_numbers():
-    names = [name for name, rule in tw.RULES.items() if "torch" in rule.conventions]
+@pytest.mark.parametrize("form", ["torch", "torch-centered"])
+def test_every_rule_in_its_torch_convention_is_here_with_defaults_and_with_other_numbers(form):
+    """torch has no eps_root: see test_optax."""
+    names = [name for name, rule in tw.RULES.items() if form in rule.conventions]
     for name in names:
-        given = [numbers for rule, numbers, _, _ in CASES.values() if rule == name]
+        cases = [case for case in CASES.values() if case[0] == name and ("centered" in case[3]) == (form != "torch")]
+        given = [numbers for _, numbers, _, _ in cases]
         assert {} in given, name
         changed = set().union(*given)
-        assert changed == set(tw.RULES[name].conventions["torch"].defaults), name
+        assert changed == set(tw.RULES[name].conventions[form].defaults) - {"eps_root"}, name
 
 
 @pytest.mark.parametrize("case", ["adagrad", "rmsprop", "adam"])

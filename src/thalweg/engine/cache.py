@@ -44,7 +44,10 @@ class _Loaded:
 
 _loaded = _Loaded()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_loaded.after_fork)
+    # A fork waits until nobody compiles: Numba has a lock of its own, which the child would find held for ever.
+    os.register_at_fork(
+        before=_loaded.lock.acquire, after_in_parent=_loaded.lock.release, after_in_child=_loaded.after_fork
+    )
 
 
 def compile_module(source: str, stem: str) -> ModuleType:

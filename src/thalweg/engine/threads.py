@@ -151,8 +151,7 @@ class _Workers:
         with self.lock:
             threads, self.threads = self.threads, []
             calls, self.calls = self.calls, SimpleQueue()
-        for _ in threads:
-            calls.put(None)
+        calls.put(None)
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join()
@@ -162,6 +161,8 @@ def _serve(calls: SimpleQueue[_Call | None]) -> None:
     while (call := calls.get()) is not None:
         call.work()
         del call  # an idle worker must not keep the arrays of its last call alive
+    # For the next one: there may be a worker more than was written down, if a signal handler raised while it was made.
+    calls.put(None)
 
 
 _workers = _Workers()

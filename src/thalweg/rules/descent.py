@@ -15,6 +15,9 @@ def sgd(w, g, *, lr=0.01):
 
 sgd.also("book", source=f"{BOOK}, eq. (6.1)")
 sgd.also("torch", source="torch.optim.SGD", lr=1e-3)
+sgd.also("keras", source="keras.optimizers.SGD; learning_rate is lr")
+sgd.also("optax", source="optax.sgd, which has no default lr")
+sgd.also("pennylane", source="PennyLane, GradientDescentOptimizer; stepsize is lr")
 
 
 @rule(source="Polyak 1964; Sutskever et al. 2013, eq. (1) and (2)", default="book")
@@ -27,12 +30,26 @@ def momentum(w, g, v, *, lr=0.01, momentum=0.9):
 momentum.also("book", source=f"{BOOK}, eq. (6.3) and (6.4)")
 
 
-# The buffer holds gradients, not steps, so that a change of lr acts on all of it. It starts at momentum * 0 + g = g.
-@momentum.convention("torch", source="torch.optim.SGD(momentum=)")
-def momentum_torch(w, g, b, *, lr=1e-3, momentum=0.9):
+# The buffer holds gradients, not steps, so that a change of lr acts on all of it. The first gradient is not damped.
+@momentum.convention("torch", source="torch.optim.SGD(momentum=, dampening=)")
+def momentum_torch(w, g, b, *, t, lr=1e-3, momentum=0.9, dampening=0.0):
+    share = 1 if t == 1 else 1 - dampening
+    b = momentum * b + share * g
+    w = w - lr * b
+    return w, b
+
+
+momentum.also("keras", source="keras.optimizers.SGD(momentum=)")
+
+
+@momentum.convention("optax", source="optax.sgd(momentum=), which has no default lr")
+def momentum_optax(w, g, b, *, lr=0.01, momentum=0.9):
     b = momentum * b + g
     w = w - lr * b
     return w, b
+
+
+momentum.also("pennylane", source="PennyLane, MomentumOptimizer, whose accumulation is -v")
 
 
 # Nesterov's gradient is the one at the look-ahead point. Bengio et al. store that point instead, which gives this form.
@@ -59,3 +76,7 @@ def nesterov_torch(w, g, b, *, lr=1e-3, momentum=0.9):
     b = momentum * b + g
     w = w - lr * (g + momentum * b)
     return w, b
+
+
+nesterov.also("keras", source="keras.optimizers.SGD(momentum=, nesterov=True)")
+nesterov_torch.also("optax", source="optax.sgd(momentum=, nesterov=True), which has no default lr", lr=0.01)
