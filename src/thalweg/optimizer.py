@@ -287,7 +287,8 @@ class Optimizer:
             )
         swap = None
         try:
-            with self._alone(), deferred():
+            self._check_rest()
+            with self._busy, deferred():
                 swap = Swap(target, self._stepper.states, slot, self._stepper.t)
                 self._shows_averages = True
                 swap.show()
@@ -305,15 +306,12 @@ class Optimizer:
             swap.restore()
             self._shows_averages = False
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other threads out until the block has ended."""
+    def _check_rest(self) -> None:
+        """Raise RuntimeError if a step is under way, or averages are in the place of parameters."""
         if self._busy.locked():
             raise RuntimeError(BUSY)
-        with self._busy:
-            if self._shows_averages:
-                raise RuntimeError(AVERAGED)
-            yield
+        if self._shows_averages:
+            raise RuntimeError(AVERAGED)
 
     # Checkpoints ------------------------------------------------------------------------------------------------------
 
@@ -322,7 +320,8 @@ class Optimizer:
 
         A dict of JSON values and arrays, which are copies. Keys: see `thalweg.checkpoint`.
         """
-        with self._alone():
+        self._check_rest()
+        with self._busy:
             return to_dict(self._snapshot(None))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -346,7 +345,8 @@ class Optimizer:
         Raises:
             CheckpointError: the state cannot be written. OSError: the file cannot be.
         """
-        with self._alone():
+        self._check_rest()
+        with self._busy:
             write(path, self._snapshot(params))
 
     def _options(self) -> dict[str, Any]:
@@ -378,7 +378,8 @@ class Optimizer:
         if nonfinite not in NONFINITE:
             raise CheckpointError(f"options.nonfinite = {nonfinite!r}; it is one of {', '.join(map(repr, NONFINITE))}")
         put_back = placed_into(params, snapshot.arrays)
-        with self._alone(), deferred():
+        self._check_rest()
+        with self._busy, deferred():
             for numbers_of, new in own:
                 numbers_of.replace(new)
             self._stepper.take_over(counts, states, shared)
@@ -398,8 +399,8 @@ class Optimizer:
                 pickle.dumps(x)
             except Exception as error:
                 raise pickle.PicklingError(
-                    f"{type(self).__name__}: {name} = {x!r} cannot be pickled ({error}); use one of thalweg.schedules or "
-                    f"a function at the top level of a module, or opt.save(path) and thalweg.load(path, {name}=...)"
+                    f"{type(self).__name__}: {name} = {x!r} cannot be pickled ({error}); use one of thalweg.schedules "
+                    f"or a function at the top level of a module, or opt.save(path) and thalweg.load(path, {name}=...)"
                 ) from error
         return _copied, (type(self), self._assembly.now(), self._options(), self.state_dict())
 
