@@ -16,7 +16,17 @@ from thalweg.engine import table
 
 pytestmark = needs_numba
 RULES = FORMS | WORD_RULES
-ROWS = [pytest.param(rule, dtype, id=f"{form}-{dtype}") for form, rule in RULES.items() for dtype in DTYPES]
+# Half of the rows in the fast run: of each text one dtype, in turns, and both of the book's.
+ROWS = [
+    pytest.param(
+        rule,
+        dtype,
+        id=f"{form}-{dtype}",
+        marks=[] if (number + k) % 2 or "book" in form else pytest.mark.slow,
+    )
+    for number, (form, rule) in enumerate(RULES.items())
+    for k, dtype in enumerate(DTYPES)
+]
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))

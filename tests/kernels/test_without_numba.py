@@ -15,10 +15,15 @@ ROOT = Path(__file__).parents[2]
 BLOCKED = "import sys; sys.modules['numba'] = None"
 RUN = f"{BLOCKED}; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 SKIPS = re.compile(r"Python 3\.\d+ has|Numba|oracle \w+ is not installed")
-# All of the optimizer, and every rule against its formulas; torch and jax would only add the time to import them.
+# The optimizer, and every rule against its formulas; torch and jax would only add the time to import them. Files that
+# take each test with the kernels and with the meaning are left to the slow run.
 AREAS = [
     "tests/book",
     "tests/optimizer",
+    *(
+        f"--ignore=tests/optimizer/test_{name}.py"
+        for name in ("input_arrays", "every_number", "hyperparams", "nonfinite")
+    ),
     *(
         f"tests/rules/test_{name}.py"
         for name in ("book", "paper", "extra_rules", "hyperparameters", "ravine", "registry")
@@ -56,7 +61,8 @@ def test_the_same_tests_pass():
 
 @pytest.mark.slow
 def test_the_tests_of_everything_that_computes_pass():
-    areas = [f"tests/{area}" for area in ("engine", "kernels", "language", "nn", "optimizer", "problems", "rules")]
+    names = ["book", "engine", "groups", "kernels", "language", "nn", "optimizer", "problems", "rules", "state", "transforms", "tree"]
+    areas = [f"tests/{name}" for name in names]
     check(run_pytest(*areas, "--deselect", "tests/kernels/test_without_numba.py"), at_least=1500)
 
 

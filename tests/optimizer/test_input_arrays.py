@@ -371,7 +371,12 @@ def world_with(name, rule, steps):
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # np.matrix
 @pytest.mark.parametrize(
     "rule, name, steps",
-    [("adam", LAST_NAME, 0), ("adam", LAST_NAME, 3), ("adam", FIRST_NAME, 3), ("sgd", LAST_NAME, 3)],
+    [
+        ("adam", LAST_NAME, 0),
+        ("adam", LAST_NAME, 3),
+        pytest.param("adam", FIRST_NAME, 3, marks=pytest.mark.slow),
+        pytest.param("sgd", LAST_NAME, 3, marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize(
     "side, bad", [("params", bad) for bad in BAD_PARAMETERS] + [("grads", bad) for bad in BAD_GRADIENTS]

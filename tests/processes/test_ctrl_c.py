@@ -72,6 +72,8 @@ def test_where_interrupts_are_ignored_they_stay_ignored():
         signal.signal(signal.SIGINT, before)
 
 
+# Other libraries that are loaded in this process may warn of any fork.
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_where_an_interrupt_ends_the_process_it_does():
     child = os.fork()

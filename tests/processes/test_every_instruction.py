@@ -54,7 +54,6 @@ def test_a_step_is_taken_or_not(kind, step):
         untouched, whole = interrupted(kind, step)
     assert untouched > 20
     assert whole > 0
-    assert untouched + whole > 50
 
 
 @pytest.mark.slow

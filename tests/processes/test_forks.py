@@ -12,7 +12,7 @@ from thalweg.engine.numba_support import numba_available
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 
 
-@pytest.mark.parametrize("how, repeats", [("between_steps", 20), ("grandchildren", 10), ("during_a_step", 20)])
+@pytest.mark.parametrize("how, repeats", [("between_steps", 6), ("grandchildren", 3), ("during_a_step", 6)])
 def test_child_and_parent_take_the_same_steps(how, repeats):
     assert run("forks", how, repeats) == "done\n"
 
