@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from thalweg.binding import Group
@@ -42,6 +41,18 @@ class Links:
         for once in ("accumulate", "sam"):
             if names.count(once) > 1:
                 raise ValueError(f"{once} stands {names.count(once)} times in this chain; once is what it can do")
+
+    def check_with(self, rule: Rule) -> None:
+        """Raise ValueError for a link that cannot stand around this rule."""
+        for link in (*self.before, *self.after):
+            f = link.kind.form
+            if f is not None and "lr" in f.text.signature.numbers and "lr" not in defaults_of(rule):
+                raise ValueError(f"{link.name} scales by lr, which {rule.title} does not have; give scale='absolute'")
+            if not link.kind.same_for_vectors and any(one.facts.coupled for one in rules_of(rule)):
+                raise ValueError(
+                    f"{link.name} works on matrices and on vectors in two ways, and {rule.title} has a number of all "
+                    "parameters, which one way cannot tell the other; leave the link out"
+                )
 
     def placed(self) -> list[tuple[Link, Place]]:
         """Return those with a text, each with its place."""
@@ -115,7 +126,8 @@ class Assembly:
             if link.kind.form is None:
                 return link
             names = dict(next(current).names)
-            return replace(link, values={name: self.hyper[names[name]] for name in link.values})
+            values = {name: self.hyper[names[name]] for name in link.values}
+            return replace(link, values=values, arguments={**link.arguments, **values})
 
         before = tuple(renewed(link) for link in self.made.links.before)
         after = tuple(renewed(link) for link in self.made.links.after)
@@ -141,14 +153,12 @@ class Assembly:
             raise ValueError(f"this chain has no average {link!r}; it has {', '.join(map(repr, found))}")
         return found[next(iter(found)) if link is None else link]
 
-    def check_patterns(self, names: Iterable[str]) -> None:
-        """Raise ValueError for a pattern that matches none of these names."""
-        names = list(dict.fromkeys(names))
+    def check_patterns(self, matched: Container[str], names: Iterable[str]) -> None:
+        """Raise ValueError for a pattern that is not among those that have matched. names: for the message."""
         for group in self.groups[:-1]:
-            if not any(fnmatchcase(name, group.pattern) for name in names):
-                raise ValueError(
-                    f"the group {group.pattern!r} matches no parameter; their names are {', '.join(map(repr, names))}"
-                )
+            if group.pattern not in matched:
+                listed = ", ".join(map(repr, names))
+                raise ValueError(f"the group {group.pattern!r} matches no parameter; their names are {listed}")
 
 
 def assemble(made: Made, is_reserved: Callable[[str], bool]) -> Assembly:
@@ -158,6 +168,8 @@ def assemble(made: Made, is_reserved: Callable[[str], bool]) -> Assembly:
     """
     specials = [special for special in made.groups.values() if special is not None]
     made.links.check()
+    for rule in (made.rule, *(s.rule for s in specials)):
+        made.links.check_with(rule)
     placed = named([made.rule, *(s.rule for s in specials)], made.links.placed(), is_reserved)
     values: dict[str, Any] = {}
     texts = [link for link in (*made.links.before, *made.links.after) if link.kind.form is not None]
@@ -165,7 +177,8 @@ def assemble(made: Made, is_reserved: Callable[[str], bool]) -> Assembly:
         values |= {dict(at.names)[name]: value for name, value in link.values.items()}
     chain = _ordered(placed)
     recipe = recipe_of(made.rule, chain)
-    hyper = HyperParams(recipe.rule, {**made.given, **values})
+    pairs = [(dict(at.names)["low"], dict(at.names)["high"]) for at in placed if _has_both(at)]
+    hyper = HyperParams(recipe.rule, {**made.given, **values}, pairs=pairs)
     groups = []
     every = next((dict(at.names)["every"] for at in placed if at.kind.name == "accumulate"), None)
     for pattern, special in made.groups.items():
@@ -184,9 +197,13 @@ def assemble(made: Made, is_reserved: Callable[[str], bool]) -> Assembly:
                     "model, and cannot differ between groups"
                 )
         inherits = hyper if is_same else values
-        groups.append(Group(pattern, own, HyperParams(own.rule, special.given, hyper, inherits)))
+        groups.append(Group(pattern, own, HyperParams(own.rule, special.given, hyper, inherits, pairs)))
     _check_shared(made, specials)
     return Assembly(made, recipe, hyper, (*groups, Group("*", recipe, hyper)), placed)
+
+
+def _has_both(placed: Placed) -> bool:
+    return placed.kind.name == "bounds" and {"low", "high"} <= set(dict(placed.names))
 
 
 def _ordered(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:

@@ -32,6 +32,8 @@ class Swap:
                     f"parameter {name!r} has shape {array.shape}, and its average was made for {average.shape}"
                 )
             self._pairs.append((array, average, array.copy()))
+        if not self._pairs:
+            raise ValueError(f"none of these parameters has an average: {', '.join(map(repr, found.names)) or 'none'}")
         self._numbers = found.numbers
         self._old = [n.container[n.key] for n in found.numbers]
 
@@ -42,8 +44,14 @@ class Swap:
         rebind(self._numbers)
 
     def restore(self) -> None:
-        """Put everything back."""
+        """Put everything back; what cannot be written any more is left, and raised at the end."""
+        failure: Exception | None = None
         for array, _, before in self._pairs:
-            array[...] = before
+            try:
+                array[...] = before
+            except ValueError as error:  # made read-only meanwhile
+                failure = error
         for number, old in zip(self._numbers, self._old, strict=True):
             number.container[number.key] = old
+        if failure is not None:
+            raise failure

@@ -158,9 +158,17 @@ class Work:
         mine, masters = [params[i] for i in self.positions], [state.get(MASTER) for state in self.states]
         return Finish((partial(write, self.rule, results, mine, self.states, shared, masters),))
 
-    def number(self, name: str, params: Arrays, grads: Sequence[Any], numbers: Numbers, t: int) -> float:
+    def number(
+        self,
+        name: str,
+        params: Arrays,
+        grads: Sequence[Any],
+        numbers: Numbers,
+        t: int,
+        shared: Mapping[str, float],
+    ) -> float:
         """Return the number that a rule which measures computes; nothing is changed."""
-        sets, found = self._numbers_of(numbers, t), {name: 0.0}
+        sets, found = self._numbers_of(numbers, t), {**shared, name: 0.0}
         table = self._prepared(sets, found)
         if table is None:
             return float(self._evaluated(params, grads, sets, found)[-1][1 + list(self.rule.slots).index(name)])
@@ -231,6 +239,7 @@ class Binding:
         self.all_names = all_names
         # The last group is that of all names which no pattern matches.
         matches = [group_at(groups, name) for name in all_names]
+        self.matched = {g.pattern for g in groups if any(fnmatchcase(name, g.pattern) for name in all_names)}
         self.active = [i for i, k in enumerate(matches) if groups[k].recipe is not None]
         self.group_of = [matches[i] for i in self.active]
         self.names = tuple(all_names[i] for i in self.active)
@@ -241,6 +250,7 @@ class Binding:
         self.holds: list[Share] = []
         self._is_ready = False
         self._watches = -1
+        self.as_of = -1  # the count of changes that it has taken notice of
 
     def refresh(self, states: Mapping[str, ParameterState]) -> None:
         """Take notice of steps that were taken without this binding."""
@@ -259,6 +269,18 @@ class Binding:
         changed = self.gate.read(arrays, gradients)
         self._is_ready = self._is_ready and not changed
         return not self._is_ready
+
+    def check_frozen(self, arrays: Sequence[Any]) -> None:
+        """Raise ValueError for a frozen parameter in the memory of one that is not. arrays: of all names."""
+        if not self.frozen:
+            return
+        for i, name in enumerate(self.all_names):
+            for j in self.active if name in self.frozen and isinstance(arrays[i], np.ndarray) else ():
+                if np.may_share_memory(arrays[i], arrays[j]) and np.shares_memory(arrays[i], arrays[j]):
+                    raise ValueError(
+                        f"the frozen parameter {name!r} lies over the same memory as {self.all_names[j]!r}, which is "
+                        "updated; freeze both, or give a .copy()"
+                    )
 
     def fresh(
         self,

@@ -272,6 +272,8 @@ def _fitted(params: Any, grads: Any) -> Any:
 
 def _as_gradient(gradient: Any, w: Any) -> Any:
     """Return a gradient as floating-point numbers of the parameter's shape, where it can be that."""
+    if isinstance(gradient, np.ma.MaskedArray):
+        return gradient
     if not isinstance(gradient, np.ndarray | bool | np.bool_ | _NUMBERS) or not isinstance(w, np.ndarray | _NUMBERS):
         return gradient  # what else there is, and what is to be done about it, `Optimizer.update` says
     shape = np.shape(w)

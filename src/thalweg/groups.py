@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from thalweg.hyperparams import HyperParams, unknown
+from thalweg.hyperparams import HyperParams, Schedule, unknown
 from thalweg.rule import Rule
 
 
@@ -30,6 +31,11 @@ class GroupView:
         """Every hyper-parameter as a number: a schedule at the last step taken, or at t = 1 before the first."""
         _, hyper, t = self._parts
         return hyper.at(max(1, t()))
+
+    @property
+    def schedules(self) -> Mapping[str, Schedule]:
+        """The hyper-parameters of this group that are functions of t, by name."""
+        return MappingProxyType({name: x for name, x in self._parts[1].items() if callable(x)})
 
     def __getattr__(self, name: str) -> float:
         rule, hyper, _ = self._parts

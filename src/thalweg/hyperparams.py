@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import numbers
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from thalweg.rule import Rule
-from thalweg.schedules import reduce_on_plateau
+from thalweg.schedules import resumed
 
 Schedule = Callable[[int], float]
 
@@ -71,13 +71,19 @@ class HyperParams(Mapping[str, Any]):
 
     base: for a group of parameters, the numbers of the others; `inherits` names those that the group takes over as long
     as it has none of its own.
-    inherited: those that can be taken over.
+    inherited: those that can be taken over. pairs: names of which the first has to be below the second.
     """
 
     def __init__(
-        self, rule: Rule, given: Mapping[str, Any], base: HyperParams | None = None, inherits: Iterable[str] = ()
+        self,
+        rule: Rule,
+        given: Mapping[str, Any],
+        base: HyperParams | None = None,
+        inherits: Iterable[str] = (),
+        pairs: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._rule = rule
+        self._pairs = pairs
         self._base = base
         self._values: dict[str, Any] = defaults_of(rule)
         self.inherited = frozenset(name for name in inherits if name in self._values)
@@ -88,6 +94,7 @@ class HyperParams(Mapping[str, Any]):
         if missing:
             raise TypeError(f"{rule.title}: `{missing[0]}` has no default; give it, as in {missing[0]}=0.01")
         self._update_schedules()
+        self._check_pairs({name: self[name] for name in self})
 
     def __getitem__(self, name: str) -> Any:
         if name in self._inherited and self._base is not None:
@@ -95,6 +102,8 @@ class HyperParams(Mapping[str, Any]):
         return self._values[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
+        if name in self._values and not callable(value):
+            self._check_pairs({n: self[n] for n in self} | {name: self.checked(name, value)})
         self._set(name, value)
         self._inherited -= {name}
         self._update_schedules()
@@ -106,6 +115,11 @@ class HyperParams(Mapping[str, Any]):
             raise ValueError(
                 f"`{name}` belongs to a number that {self._rule.title} keeps for the whole model, and cannot differ "
                 "between groups; set it on the optimizer"
+            )
+        if isinstance(value, type):
+            raise TypeError(
+                f"{self._rule.title}: {name} is the class {value.__name__}; give a number, or a function of t such as "
+                "schedules.cosine(1e-3, steps=1000), with its arguments"
             )
         self._values[name] = value if callable(value) else self.checked(name, value)
 
@@ -126,10 +140,7 @@ class HyperParams(Mapping[str, Any]):
         A schedule that is fed goes on as the object it is, in the new one's state, so that who feeds it need not know.
         """
         for name, new in values.items():
-            held = self._values[name]
-            if isinstance(held, reduce_on_plateau) and held.is_like(new):
-                held.resume(new.state)
-            else:
+            if not resumed(self._values[name], new):
                 self._values[name] = new
         self._inherited = self.inherited - set(values)
         self._update_schedules()
@@ -148,7 +159,21 @@ class HyperParams(Mapping[str, Any]):
             numbers |= {name: known[name] for name in self._inherited}
         for name, schedule in self._schedules.items():
             numbers[name] = self.checked(name, schedule(t), f" from its schedule at t = {t}")
+        if self._pairs:
+            self._check_pairs(numbers)
         return numbers
+
+    def now(self, name: str, t: int) -> float:
+        """Return one number at step t, whatever the others are."""
+        value = self[name]
+        return self.checked(name, value(t), f" from its schedule at t = {t}") if callable(value) else value
+
+    def _check_pairs(self, numbers: Mapping[str, Any]) -> None:
+        for low, high in self._pairs:
+            pair = numbers[low], numbers[high]
+            if not any(map(callable, pair)) and not pair[0] < pair[1]:
+                problem = f"{low} = {pair[0]!r} is not below {high} = {pair[1]!r}"
+                raise ValueError(f"{self._rule.title}: {problem}; set the other one first")
 
     def checked(self, name: str, value: Any, where: str = "") -> float:
         """Return the value as a float; raises TypeError or ValueError that names it, what is legal, and what to do."""

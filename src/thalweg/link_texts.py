@@ -88,7 +88,7 @@ def _l2(x, w, *, weight_decay):
     return x
 
 
-@form(only="before", state={"count": number()})
+@form(only="before", state={"count": number()}, ranges={"count": "whole [0, inf)"})
 def _gather(x, gathered, count):
     gathered = gathered + x
     count = count + 1
@@ -96,7 +96,7 @@ def _gather(x, gathered, count):
 
 
 # What was gathered starts at zero again, also where it is not finite: `x > x` holds nowhere.
-@form(only="before", state={"count": number()}, ranges={"every": _WHOLE})
+@form(only="before", state={"count": number()}, ranges={"every": _WHOLE, "count": "whole [0, inf)"})
 def _accumulate(x, gathered, count, *, every):
     x = (gathered + x) / every
     gathered = where(x > x, x, 0.0)  # noqa: PLR0124

@@ -103,7 +103,7 @@ class Optimizer:
     @property
     def links(self) -> tuple[Link, ...]:
         """The links of the chain around the rule, in order; none for a rule alone."""
-        links = self._assembly.made.links
+        links = self._assembly.now().links
         return (*links.before, *links.after)
 
     @property
@@ -172,7 +172,7 @@ class Optimizer:
     def __getattr__(self, name: str) -> float:
         if not name.startswith("_"):
             if name in self._hyper:
-                return self._hyper.at(max(1, self._stepper.t))[name]
+                return self._hyper.now(name, max(1, self._stepper.t))
             raise AttributeError(
                 f"{type(self).__name__} has no attribute {name!r}; its hyper-parameters: {', '.join(self._hyper)}"
             )
@@ -200,7 +200,7 @@ class Optimizer:
         return remade(Optimizer, replace(made, links=around, groups=own), self._nonfinite, self._stepper.master)
 
     def __repr__(self) -> str:
-        made, rule = self._assembly.made, self.rule
+        made, rule = self._assembly.now(), self.rule
         shown = [f"{name}={_shown(self._hyper[name])}" for name in self._assembly.own_numbers]
         if rule.convention_name != rule.family.default:
             shown.append(f"convention={rule.convention_name!r}")
@@ -247,7 +247,7 @@ class Optimizer:
             if closure is not None:
                 if grads is not None or value is not None:
                     raise TypeError("update(params, closure=f) gets value and grads from f; leave these arguments out")
-                value, grads = closure(params)
+                value, grads = _pair(closure(params))
                 if self._sam is not None:
                     grads = self._sam.gradients(closure, params, grads, self._stepper.frozen(params))
             elif self._sam is not None:
@@ -303,8 +303,10 @@ class Optimizer:
 
     def _end_averaged(self, swap: Swap) -> None:
         with deferred():
-            swap.restore()
-            self._shows_averages = False
+            try:
+                swap.restore()
+            finally:
+                self._shows_averages = False
 
     def _check_rest(self) -> None:
         """Raise RuntimeError if a step is under way, or averages are in the place of parameters."""
@@ -394,7 +396,8 @@ class Optimizer:
         return _copied(type(self), made, self._options(), self.state_dict())
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        for name, x in self.schedules.items():
+        code = [(name, x) for g in self._assembly.groups if g.hyper for name, x in g.hyper.own.items() if callable(x)]
+        for name, x in code:
             try:
                 pickle.dumps(x)
             except Exception as error:
@@ -422,6 +425,13 @@ def _copied(kind: type[Optimizer], made: Made, options: Mapping[str, Any], state
     return opt
 
 
+def _pair(returned: Any) -> tuple[Any, Any]:
+    if isinstance(returned, tuple | list) and len(returned) == 2:
+        return returned[0], returned[1]
+    kind = type(returned).__name__
+    raise TypeError(f"a closure returns (value, grads), the loss and the gradients; this one returned a {kind}")
+
+
 def _is_reserved(name: str) -> bool:
     """Tell whether every optimizer has an attribute of this name, so that no hyper-parameter can have it."""
     return name.startswith("_") or hasattr(Optimizer, name)
@@ -433,6 +443,8 @@ def _made_of(optimizer: Any) -> Made | None:
         return None
     if optimizer._stepper.changes:  # noqa: SLF001 - its own kind
         raise ValueError(f"{optimizer!r} has taken steps; a group takes a new optimizer")
+    if optimizer.nonfinite != "raise" or optimizer.master:
+        raise ValueError("nonfinite and master are those of the whole optimizer; give them to that one")
     return optimizer._assembly.now()  # noqa: SLF001 - its own kind
 
 

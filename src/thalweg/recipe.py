@@ -104,7 +104,7 @@ class Link:
         return self.kind.name
 
     def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
+        return f"{self.name}({', '.join(f'{k}={self.values.get(k, v)!r}' for k, v in self.arguments.items())})"
 
 
 @dataclass(frozen=True)

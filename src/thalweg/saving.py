@@ -11,7 +11,7 @@ from thalweg import schedules
 from thalweg.assembly import Assembly
 from thalweg.binding import MASTER, Group, ParameterState, group_at, recipe_at
 from thalweg.checkpoint import CheckpointError, ParameterSnapshot, Snapshot, dtype_of
-from thalweg.engine.arrays import check_parameter
+from thalweg.engine.arrays import Memory, check_parameter, extent
 from thalweg.engine.halves import compute_dtype
 from thalweg.hyperparams import HyperParams
 from thalweg.recipe import Link
@@ -19,6 +19,7 @@ from thalweg.rule import Rule
 from thalweg.states import kept
 from thalweg.tree import check_names, leaves, rebind
 
+MOST_STEPS = 2**53
 COUNTS = ("t", "skipped", "gathered")
 
 
@@ -182,6 +183,9 @@ def counts_in(snapshot: Snapshot) -> dict[str, int]:
     counts = dict(snapshot.counts)
     if set(counts) != set(COUNTS):
         raise CheckpointError(f"counts has {', '.join(counts) or 'nothing'}; it has {', '.join(COUNTS)}")
+    for name, count in counts.items():
+        if count > MOST_STEPS:
+            raise CheckpointError(f"counts.{name} = {count} is more than a float64 can count, 2**53")
     links = [link["link"] for link in snapshot.made["links"]["before"]]
     if counts["gathered"] and "accumulate" not in links:
         raise CheckpointError(f"counts.gathered = {counts['gathered']}; without accumulate nothing is gathered")
@@ -212,6 +216,10 @@ def placed_into(params: Any, arrays: Mapping[str, Any]) -> Callable[[], None]:
         raise CheckpointError(f"the checkpoint {what}; opt.save(path, params) keeps them")
     for name, array in zip(found.names, found.arrays, strict=True):
         check_parameter(name, array)
+    extents = [extent(a.shape, a.strides, a.itemsize) for a in found.arrays]
+    starts = [a.__array_interface__["data"][0] for a in found.arrays]
+    Memory(list(zip(starts, extents, strict=True))).check_apart(found.names, found.arrays)
+    for name, array in zip(found.names, found.arrays, strict=True):
         saved = arrays[name]
         if (saved.shape, saved.dtype) != (array.shape, array.dtype):
             raise CheckpointError(
@@ -253,6 +261,8 @@ def _check_range(where: str, value: Any, rule: Rule, slot: str) -> None:
         return
     array = np.atleast_1d(value)
     outside = (array < interval.low) | (array > interval.high)
+    if interval.whole:
+        outside |= ~np.isfinite(array) | (array != np.floor(array))
     for end, is_inside in ((interval.low, interval.holds_low), (interval.high, interval.holds_high)):
         if np.isfinite(end) and not is_inside:
             outside |= array == end

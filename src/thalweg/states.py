@@ -6,17 +6,23 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from thalweg.binding import ParameterState
 
 
 class States(Mapping[str, Mapping[str, Any]]):
-    """State of every parameter: floats, and the arrays in use. What links draw anew at each step is left out."""
+    """State of every parameter: floats, and views of the arrays in use. What links draw anew at each step is left out.
+
+    A view writes to the array that it shows, and cannot give it another size or shape, which kernels rely on.
+    """
 
     def __init__(self, states: Mapping[str, ParameterState]) -> None:
         self._states = states
 
     def __getitem__(self, name: str | int) -> Mapping[str, Any]:
-        return MappingProxyType(kept(self._states[str(name) if isinstance(name, int) else name]))
+        slots = kept(self._states[str(name) if isinstance(name, int) else name])
+        return MappingProxyType({s: x.view() if isinstance(x, np.ndarray) else x for s, x in slots.items()})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._states)

@@ -47,6 +47,7 @@ class Stepper:
         self._shared_slots = [
             (k, rule, name) for k, rule in assembly.rules for name, slot in rule.slots.items() if slot.shape == "shared"
         ]
+        self._matched: set[str] = set()  # patterns of groups that have matched a name
         self._every = assembly.name_of("accumulate", "every")
         self._count_name = assembly.name_of("accumulate", "count")
 
@@ -56,6 +57,8 @@ class Stepper:
         binding = self._bound(found)
         gradients = matching(found.names, grads, params, binding.frozen)
         arrays = found.arrays
+        if self.gathered:
+            self._check_window(found.names)
         if binding.frozen:
             arrays = [arrays[i] for i in binding.active]
             gradients = [gradients[i] for i in binding.active]
@@ -73,6 +76,7 @@ class Stepper:
         fresh: dict[str, ParameterState] = {}
         shared = dict(self.shared) if self.shared or not self._shared_slots else self._first_shared(numbers_now)
         if binding.read(arrays, gradients):
+            binding.check_frozen(found.arrays)
             fresh = binding.fresh(self.states, arrays, gradients, numbers_now, self.t, master=self.master)
             binding.derive(self.states | fresh, gradients)
         shares = binding.steps if is_step else binding.holds
@@ -84,7 +88,7 @@ class Stepper:
             if not fresh:
                 self.bindings[found.names] = binding
             return
-        if self._measures and not self._measure(shares, arrays, gradients, numbers_now, nonfinite):
+        if self._measures and not self._measure(shares, arrays, gradients, numbers_now, shared, nonfinite):
             self.skipped += 1
             return
         ends = [share.work.prepare(arrays, gradients, numbers_now, self.t + 1, shared) for share in shares]
@@ -94,6 +98,7 @@ class Stepper:
             "changes": self.changes + 1,
             "shared": shared,
         }
+        binding.as_of = self.changes + 1
         self._write(ends, new, binding, found, fresh, is_step=is_step)
 
     def _measure(
@@ -102,6 +107,7 @@ class Stepper:
         arrays: Sequence[NDArray[Any]],
         gradients: Sequence[Any],
         numbers_now: Sequence[dict[str, float]],
+        shared: Mapping[str, float],
         nonfinite: str,
     ) -> bool:
         """Add to the numbers of the step those of all parameters that links ask for; False to leave the step out."""
@@ -109,7 +115,7 @@ class Stepper:
             name = shares[0].measures[k][0]
             total = 0.0
             for share in shares:
-                total += share.measures[k][1].number(name, arrays, gradients, numbers_now, self.t + 1)
+                total += share.measures[k][1].number(name, arrays, gradients, numbers_now, self.t + 1, shared)
             if not np.isfinite(total) and nonfinite == "skip":
                 return False
             if not np.isfinite(total) and nonfinite == "raise":
@@ -167,12 +173,13 @@ class Stepper:
         """Return the binding of these names: that of the last step, or a new one."""
         binding = self.bindings.get(found.names)
         if binding is not None:
-            if len(self.bindings) > 1:
+            if binding.as_of != self.changes:
                 binding.refresh(self.states)
             return binding
         check_names(found.names)
         binding = Binding(self.assembly.groups, found.names)
-        self.assembly.check_patterns([*found.names, *self.states])
+        self._matched |= binding.matched
+        self.assembly.check_patterns(self._matched, found.names)
         binding.watch(self.states)
         return binding
 
@@ -191,6 +198,16 @@ class Stepper:
 
     def _first_shared(self, numbers_now: Sequence[Mapping[str, float]]) -> dict[str, float]:
         return {slot: start(rule, slot, numbers_now[k]) for k, rule, slot in self._shared_slots}
+
+    def _check_window(self, names: tuple[str, ...]) -> None:
+        """Raise ValueError if a parameter that has gathered gradients is not given until they are used."""
+        given = set(names)
+        for name, state in self.states.items():
+            if name not in given and state.slots.get(self._count_name or ""):
+                raise ValueError(
+                    f"parameter {name!r} has gathered gradients since the last step, and is not given now; give all "
+                    "parameters in each call, with None for a gradient that there is not"
+                )
 
     def _pending(self, binding: Binding, i: int, gradient: Any, array: NDArray[Any]) -> Any:
         """Return a gradient of zeros for a parameter that has none now, and gathered some since the last step."""

@@ -1,4 +1,4 @@
-"""Chains: links before and behind a rule, such as `chain(clip_global_norm(1.0), AdamW(lr=1e-3), bounds(0, 1))`.
+"""Chains: links before and behind a rule, such as `chain(clip_global_norm(1.0), Adam(lr=1e-3), bounds(0, 1))`.
 
 Each link is a text in the language of rules and becomes a part of the rule's own text, so that one pass over memory
 does the work of all. Where a link stands says what it works on: before the rule it is given the gradient, behind the
@@ -85,7 +85,7 @@ def clip_value(max_value: Number) -> Link:
 def clip_norm(max_norm: Number, eps: Number = 0.0) -> Link:
     """Scale each tensor down so that its Euclidean norm is at most max_norm (> 0).
 
-    As Keras's clipnorm and optax.clip_by_block_rms's sibling for norms. eps is added to the norm that is divided by.
+    As Keras's clipnorm. eps is added to the norm that is divided by.
     """
     numbers = {"max_norm": max_norm, "eps": eps}
     return Link(CLIP_NORM, numbers, numbers)

@@ -76,10 +76,10 @@ def leaves(params: Any, cells: dict[str, NDArray[Any]]) -> Leaves:
 
 
 def rebind(numbers: Sequence[Number]) -> None:
-    """Put the numbers that a step has updated in the place of the old ones; an int that did not move stays an int."""
+    """Put the numbers that a step has updated in the place of the old ones; one that did not move stays what it was."""
     for container, key, cell, kind in numbers:
         new = kind(cell[()])
-        if type(container[key]) is not int or container[key] != new:
+        if type(container[key]) is not int or float(container[key]) != new:  # large ints are more than a float can hold
             container[key] = new
 
 

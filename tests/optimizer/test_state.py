@@ -96,7 +96,7 @@ def test_the_arrays_are_those_in_use():
     velocity[...] = [2.0, -4.0]
     opt.update({"w": w}, {"w": np.zeros(2)})
     assert w.tolist() == [1.0, -2.0]
-    assert opt.state["w"]["v"] is velocity
+    assert np.shares_memory(opt.state["w"]["v"], velocity)
     assert velocity.tolist() == [1.0, -2.0]
 
 

@@ -39,7 +39,7 @@ def spoilt_step(opt, params, step):
 
 def ragged_step(opt, params, step):
     """One name comes late, one is left out now and then, one goes for good."""
-    there = [name for name in params if not (name == "late" and step < 6) and not (name == "V" and step > 12)]
+    there = [name for name in params if not (name == "late" and step < 6) and not (name == "V" and step > 11)]
     own = {name: params[name] for name in there}
     left_out = {"b"} if step % 4 == 1 else set()
     opt.update(own, {name: None if name in left_out else gradient(name, own[name], step) for name in own})

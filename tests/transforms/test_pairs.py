@@ -182,6 +182,6 @@ def test_a_chain_in_a_chain_keeps_its_links_nearest_to_the_rule():
     assert [link.name for link in opt.links] == ["clip_value", "l2", "polyak", "bounds"]
     assert opt.lr == 0.3
     assert repr(opt) == (
-        "chain(clip_value(max_value=1.0), l2(weight_decay=0.1), SGD(lr=0.3), polyak(), bounds(low=0, high=1))"
+        "chain(clip_value(max_value=1.0), l2(weight_decay=0.1), SGD(lr=0.3), polyak(), bounds(low=0.0, high=1.0))"
         " after 0 steps"
     )

@@ -19,12 +19,12 @@ from thalweg.schedules.compose import join, warmup, warmup_stable_decay
 from thalweg.schedules.cycles import cyclic, one_cycle, warm_restarts
 from thalweg.schedules.decay import constant, cosine, exponential, inverse_sqrt, multi_step, polynomial, step
 from thalweg.schedules.plateau import PlateauState, reduce_on_plateau
-from thalweg.schedules.stored import KINDS, from_json, is_known, to_json
+from thalweg.schedules.stored import KINDS, from_json, is_known, resumed, to_json
 
 __all__ = [
     "PlateauState", "Schedule", "constant", "cosine", "cyclic", "exponential", "from_json", "inverse_sqrt", "is_known",
-    "join", "multi_step", "one_cycle", "polynomial", "reduce_on_plateau", "step", "to_json", "warm_restarts", "warmup",
-    "warmup_stable_decay",
+    "join", "multi_step", "one_cycle", "polynomial", "reduce_on_plateau", "resumed", "step", "to_json", "warm_restarts",
+    "warmup", "warmup_stable_decay",
 ]  # fmt: skip
 
 _ELSEWHERE = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, final
 
 from thalweg.schedules import arguments as legal
@@ -112,10 +112,6 @@ class reduce_on_plateau(Schedule):  # noqa: N801
                     f"it lies from {low!r} to {high!r}"
                 )
         object.__setattr__(self, "state", state)
-
-    def is_like(self, other: object) -> bool:
-        """Tell whether another one has the same arguments, whatever its state."""
-        return isinstance(other, reduce_on_plateau) and replace(other, state=self.state) == self
 
     def _after(self, _taken: int, /) -> float:
         return self.state.current

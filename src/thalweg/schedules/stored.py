@@ -33,6 +33,32 @@ def is_known(x: Any) -> bool:
     return all(is_known(one) for one in _nested(x))
 
 
+def resumed(held: Any, stored: Any) -> bool:
+    """Let schedules that are fed, in a schedule that is held, go on from their state in one that was stored.
+
+    Returns False, and changes nothing, where there are none, or where the two differ in more than such states.
+    """
+    if not is_known(held) or not is_known(stored):
+        return False
+    ours, theirs = _fed(held), _fed(stored)
+    if not ours or _without_states(to_json(held)) != _without_states(to_json(stored)):
+        return False
+    for one, other in zip(ours, theirs, strict=True):
+        one.resume(other.state)
+    return True
+
+
+def _fed(schedule: Any) -> list[reduce_on_plateau]:
+    found = [schedule] if isinstance(schedule, reduce_on_plateau) else []
+    return [*found, *(inner for one in _nested(schedule) for inner in _fed(one))]
+
+
+def _without_states(stored: Any) -> Any:
+    if isinstance(stored, dict):
+        return {key: _without_states(x) for key, x in stored.items() if key != "state"}
+    return [_without_states(x) for x in stored] if isinstance(stored, list) else stored
+
+
 def to_json(schedule: Schedule) -> dict[str, Any]:
     """Return a schedule as a dict of plain JSON values, floats exact, from which `from_json` makes an equal one.
 
