@@ -63,7 +63,7 @@ def test_bad_numbers_of_groups_are_refused_by_name_when_made_and_when_set():
 
 def test_a_schedule_of_a_group_and_one_of_the_others_that_it_follows():
     own = params(["W", "b", "c"])
-    opt = tw.SGD(lr=schedules.step(1.0, every=1, gamma=0.5), groups={"b": {"lr": lambda t: float(t)}, "c": {}})
+    opt = tw.SGD(lr=schedules.step(1.0, every=1, gamma=0.5), groups={"b": {"lr": lambda t: 1.0 * t}, "c": {}})
     for _ in range(3):
         opt.update(own, grads(own))
     assert [float(own[n][0, 0]) for n in "Wbc"] == [1 - 1.75, 1 - 6.0, 1 - 1.75]
