@@ -132,6 +132,8 @@ def check(
             from thalweg.report.checked import render
 
             _print(render(checked.identities))
+            for remark in checked.remarks:
+                typer.echo(remark)
         else:
             typer.echo(checked.text())
         if checked.exit_code:

@@ -7,7 +7,7 @@ import pytest
 
 import thalweg as tw
 from tests.testing.handwritten import ADAM, MOMENTUM, NESTEROV, changed
-from thalweg.testing import assert_same_rule
+from thalweg.testing import UsageError, assert_same_rule, identify
 
 
 def test_the_right_rule_passes(written):
@@ -50,6 +50,29 @@ def test_a_tolerance_of_the_callers_own(written):
 
 def test_float32(written):
     assert_same_rule(written(ADAM), "adam", dtype=np.float32)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, int, complex, None, "words", ">f8"])
+def test_other_types_of_numbers_are_refused(written, dtype):
+    """In float16 nearly everything is within rounding of everything."""
+    with pytest.raises(UsageError, match="dtype is float64 or float32"):
+        assert_same_rule(written(ADAM), "adam", dtype=dtype)
+    with pytest.raises(UsageError, match="dtype is float64 or float32"):
+        identify(written(ADAM), dtype=dtype)
+
+
+def test_there_is_no_such_number(written):
+    with pytest.raises(UsageError, match="no hyper-parameter `foo`: the rules have beta1, "):
+        assert_same_rule(written(ADAM), "adam", foo=0.1)
+    with pytest.raises(UsageError, match="no hyper-parameter `learning_rte`: `learning_rate` is the nearest name"):
+        identify(written(ADAM), learning_rte=0.3)
+    own = written(changed(ADAM, ("lr=0.001", "warmth, lr=0.001")))
+    assert_same_rule(own, "adam", warmth=3.0)  # the constructor takes it
+
+
+def test_a_constructor_that_fails_is_evidence_too(written):
+    with pytest.raises(AssertionError, match=r"is not momentum\[book\]: .*Python is ended here"):
+        assert_same_rule(written(changed(MOMENTUM, ("self.lr = lr", "raise SystemExit"))), "momentum")
 
 
 def test_there_is_no_such_rule(written):

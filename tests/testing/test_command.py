@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -104,6 +106,87 @@ def test_the_file_runs_once_and_leaves_nothing_behind(check, tmp_path):
 
 def test_a_main_block_is_not_run(check):
     assert check(SGD + '\nif __name__ == "__main__":\n    raise SystemExit(7)\n').exit_code == 0
+
+
+def test_classes_that_are_there_for_others_are_left_out(check):
+    """A base class that needs arguments, an abstract one, and a dict that has an `update` of another kind."""
+    source = """
+import abc
+class Optimizer:
+    def __init__(self, lr):
+        self.lr = lr
+    def update(self, params, grads):
+        raise NotImplementedError
+class Abstract(abc.ABC):
+    @abc.abstractmethod
+    def update(self, params, grads): ...
+class Settings(dict):
+    pass
+class Descent(Optimizer):
+    def __init__(self, lr=0.5):
+        super().__init__(lr)
+    def update(self, params, grads):
+        for key in params:
+            params[key] -= self.lr * grads[key]
+"""
+    done = check(source)
+    assert done.exit_code == 0
+    assert [line for line in done.stdout.splitlines() if line[:1].strip()] == [
+        "Descent: is sgd[book], equal to the last bit over 100 steps",
+        "Optimizer is left out: Descent derives from it; FILE:Optimizer checks it",
+        "Abstract is left out: it is abstract",
+    ]
+    found = json.loads(check(source, "", "--json").stdout)
+    assert found["left_out"]["Abstract"] == "it is abstract"
+    assert "Optimizer needs `lr`" in " ".join(check(source, ":Optimizer").stderr.split())
+
+
+def test_one_class_that_cannot_be_asked_does_not_keep_the_others_from_it(check):
+    needy = changed(SGD, ("class SGD", "class Needy"), ("lr=0.01", "lr"))
+    done = check(SGD + needy)
+    assert done.exit_code == 2
+    assert done.stdout.startswith("SGD: is sgd[book]")
+    assert "Needy is not checked: Needy needs `lr`" in done.stdout
+    assert check(SGD + needy, "", "--set", "lr=0.5").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "head", [b"\xef\xbb\xbf# \xc3\xa4\n", b"# -*- coding: latin-1 -*-\n# \xe4\n"], ids=["mark", "line"]
+)
+def test_a_file_is_read_as_python_reads_it(tmp_path, head):
+    path = tmp_path / "my_optimizer.py"
+    path.write_bytes(head + changed(SGD, ("grads[key]", "grad[key]")).encode())
+    done = CliRunner().invoke(app, ["check", str(path)])
+    assert "there is no `grad` here: `grads` is meant" in done.stdout
+    path.write_bytes(head + b"1 / 0\n")
+    assert "1 / 0" in CliRunner().invoke(app, ["check", str(path)]).stdout
+
+
+def test_a_file_sees_what_a_script_sees(check, tmp_path):
+    """Imports while a step is taken, and no arguments: those are the command's."""
+    (tmp_path / "folder_beside").mkdir()
+    (tmp_path / "folder_beside" / "same.py").write_text("def same(x):\n    return x\n", encoding="utf-8")
+    head = "import argparse\nargparse.ArgumentParser().parse_args()\nimport sys\nassert sys.argv == [__file__]\n"
+    own = "        from folder_beside.same import same\n        for key"
+    done = check(head + changed(SGD, ("        for key", own), ("* grads[key]", "* same(grads[key])")))
+    assert done.exit_code == 0, done.stdout
+
+
+@pytest.mark.parametrize("speak", ["print('spoken')", "os.write(1, b'spoken')", "os.system('echo spoken')"])
+def test_what_the_file_prints_is_no_part_of_the_answer(tmp_path, speak):
+    path = tmp_path / "my_optimizer.py"
+    path.write_text(f"import os\n{speak}\n" + changed(SGD, ("        for key", f"        {speak}\n        for key")))
+    command = [sys.executable, "-m", "thalweg", "check", str(path), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout)["optimizers"][0]["outcome"] == "equal"
+    assert done.stderr.count("spoken") == 101
+
+
+@pytest.mark.parametrize("place", ["        for key", "        self.lr"])
+def test_an_optimizer_that_ends_python(check, place):
+    done = check("import sys\n" + changed(SGD, (place, f"        sys.exit()\n{place}")))
+    assert done.exit_code == 1
+    assert done.stdout.startswith("SGD: Python is ended here (`sys.exit`): an optimizer takes its step and returns\n")
 
 
 @pytest.mark.parametrize("source, said", [

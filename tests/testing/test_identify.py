@@ -216,6 +216,30 @@ def test_an_unknown_optimizer_gets_its_nearest_rule_and_the_first_step(written):
     assert f" at step 1: {found.parting.place} is {found.parting.value:.6g}" in str(found)
 
 
+def test_a_number_that_cannot_be_read_is_asked_for(written):
+    """A learning rate in a closure: the nearest rule is still the right one, and it is said what to give."""
+    closed = written("""
+def made(lr):
+    class Descent:
+        def update(self, params, grads):
+            for key in params:
+                params[key] -= lr * grads[key]
+    return Descent
+Descent = made(0.3)
+""")
+    found = identify(closed)
+    assert found.rule is tw.RULES["sgd"]
+    (note,) = found.notes
+    assert note.startswith("`lr` is no attribute that could be read, and was guessed as 0.01: give it, as in identify(")
+    assert identify(closed, lr=0.3)
+
+
+def test_an_interrupt_passes_through(written):
+    for place in ("        for key", "        self.lr"):
+        with pytest.raises(KeyboardInterrupt):
+            identify(written(changed(SGD, (place, f"        raise KeyboardInterrupt\n{place}"))))
+
+
 def test_nearly_is_not_equal(written):
     """A difference of one part in a billion is far above rounding."""
     found = identify(written(changed(SGD, ("self.lr *", "self.lr * (1 + 1e-9) *"))))

@@ -8,7 +8,9 @@ import pytest
 import thalweg as tw
 from tests.testing.wrapped import Wrapped, begun
 from thalweg.testing import identify, mutations
-from thalweg.testing.replay import PLAIN
+from thalweg.testing.numbers import choices
+from thalweg.testing.replay import PLAIN, replay
+from thalweg.testing.subject import record
 
 FORMS = [pytest.param(form, id=f"{name}-{c}") for name, r in tw.RULES.items() for c, form in r.conventions.items()]
 
@@ -116,3 +118,17 @@ def test_the_check_finds_a_slip_again(mutation):
     assert found.exact
     if found.outcome == "slip":
         assert found.rule.name == mutation.of.name
+
+
+def test_how_far_steps_are_apart():
+    """Opposite steps are alike but for their sign; a rule that is NaN where the optimizer is not is the farthest."""
+    adagrad = tw.RULES["adagrad"]
+    recording = record(tw.AdaGrad(lr=0.1)).up_to(20)
+    choice = next(choices(adagrad, recording.read[0], {}, ()))
+    made = {line: m.rule for m in mutations(adagrad) for line in m.lines[1]}
+    opposite, negative = made["w = w + lr * g / (sqrt(h + eps_root) + eps)"], made["h = h - g * g"]
+    right, other_sign, lost = (replay(rule, choice, recording, whole=True) for rule in (adagrad, opposite, negative))
+    assert (right.apart, right.unlike) == (0.0, 0.0)
+    assert other_sign.apart == pytest.approx(1.0, abs=1e-6)
+    assert other_sign.unlike < 0.5
+    assert lost.apart == lost.unlike == 2.0

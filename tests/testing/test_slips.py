@@ -10,6 +10,7 @@ from thalweg.testing import identify
 LOOP = "        for key in params.keys():\n"
 VELOCITY = "self.v[key] = self.momentum * self.v[key] - self.lr * grads[key]"
 PUT_RIGHT = "with that put right: momentum[book], equal to the last bit over 100 steps"
+MOMENTS = "lr_t * (self.m[key] / (np.sqrt(self.v[key]) / np.sqrt(1.0 - self.beta2**self.t) + 1e-8))"
 
 # An error of Python: the line, what it says about it, and what the class is without it.
 ERRORS = {
@@ -177,6 +178,36 @@ BEHAVIOUR = {
     "nothing moves": (
         changed(SGD, ("params[key] -= self.lr", "params[key] - self.lr")),
         "no parameter changed in 100 steps: line 9: `params[key] - self.lr * grads[key]` computes something and",
+    ),
+    "opposite, rmsprop": (
+        changed(RMSPROP, ("class RMSprop", "class Optimizer1"), ("params[key] -=", "params[key] +=")),
+        "differs from rmsprop[book] at step 1; equal to it with `+` for `-` in front of `lr * g / (sqrt(h) + eps)`",
+    ),
+    "opposite, adam": (
+        changed(ADAM, ("class Adam", "class Optimizer1"),
+                ("lr_t * self.m[key] / (np.sqrt(self.v[key]) + 1e-7)", MOMENTS), ("params[key] -=", "params[key] +="),
+                (" * np.sqrt(1.0 - self.beta2**self.t)", "")),
+        "differs from adam[torch] at step 1; equal to it with `+` for `-` in front of `lr / (1 - beta1**t) * (m / (ro",
+    ),
+    "opposite, momentum": (
+        changed(MOMENTUM, ("class Momentum", "class Optimizer1"), ("params[key] +=", "params[key] -=")),
+        "differs from momentum[book] at step 1; equal to it with `+` for `-` in front of `lr * g`",
+    ),
+    "lr twice": (
+        changed(MOMENTUM, ("class Momentum", "class Optimizer1"), ("+= self.v[key]", "+= self.lr * self.v[key]")),
+        "differs from momentum[book] at step 1; equal to it with the step multiplied by `lr` once more",
+    ),
+    "brackets lost": (
+        changed(ADAM, ("(np.sqrt(self.v[key]) + 1e-7)", "np.sqrt(self.v[key]) + 1e-7")),
+        "differs from adam[book] at step 1; equal to it without the brackets around `sqrt(v) + eps`",
+    ),
+    "arguments exchanged": (
+        changed(MOMENTUM, ("params, grads", "grads, params")),
+        "no parameter changed in 100 steps: `update` is called as update(params, grads), and defined as update(gra",
+    ),
+    "params emptied": (
+        changed(SGD, ("        for key", "        params.clear()\n        for key")),
+        "`params` has to keep its names, and `update` takes 'W1', 'b1', 'W2', 'b2' out of it",
     ),
     "two slips": (
         changed(ADAM, ("(np.sqrt(self.v[key]) + 1e-7)", "np.sqrt(self.v[key] + 1e-7)"),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from thalweg.testing.files import FileError, classes_in, run_file
+from thalweg.testing.files import FileError, as_script, classes_in, run_file, why_not_alone
 from thalweg.testing.identity import Identity
 from thalweg.testing.judge import identify
 from thalweg.testing.subject import UsageError
@@ -19,19 +17,36 @@ from thalweg.testing.subject import UsageError
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found out about the classes of a file."""
+    """What was found out about the classes of a file.
+
+    left_out: those that are there for others, by name, with the reason. refused: those that cannot be asked, with how
+    to ask them.
+    """
 
     path: Path
     identities: tuple[Identity, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
-        """0 if each is a known rule, 1 if not."""
-        return 0 if all(self.identities) else 1
+        """0 if each is a known rule, 1 if not, 2 if all that were asked are, and some could not be asked."""
+        return 1 if not all(self.identities) else 2 if self.refused else 0
+
+    @property
+    def remarks(self) -> list[str]:
+        """A line for each class that was not checked."""
+        left_out = [f"{name} is left out: {why}" for name, why in self.left_out.items()]
+        return [*left_out, *(f"{name} is not checked: {why}" for name, why in self.refused.items())]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"file": str(self.path), "optimizers": [identity.to_json() for identity in self.identities]}
+        return {
+            "file": str(self.path),
+            "optimizers": [identity.to_json() for identity in self.identities],
+            "left_out": dict(self.left_out),
+            "refused": dict(self.refused),
+        }
 
     def text(self) -> str:
         """Return it as plain text: a line for each optimizer, with its evidence indented below."""
@@ -41,29 +56,41 @@ class Checked:
             width = max((len(label) for label, _ in rows), default=0)
             lines = [f"  {label.ljust(width)}  {text}" for label, text in rows]
             blocks.append("\n".join([f"{identity.subject}: {headline(identity)}", *lines]))
-        return "\n\n".join(blocks)
+        return "\n\n".join([*blocks, *(["\n".join(self.remarks)] if self.remarks else [])])
 
 
 def check(target: str, settings: Sequence[str] = (), *, dtype: str = "float64") -> Checked:
     """Check what stands in a file.
 
     target: `path.py:Name`, a class, a function without arguments, or an optimizer; or `path.py` for every class in it
-    that has an `update`. settings: hyper-parameters, each as `name=number`. dtype: float64 or float32. What the file
-    prints goes to standard error. Raises UsageError for a target or a setting that cannot be read.
+    that has an `update` and from which no other derives. settings: hyper-parameters, each as `name=number`. dtype:
+    float64 or float32. What the file prints goes to standard error. Raises UsageError for a target or a setting that
+    cannot be read, and if none of the classes can be asked.
     """
     path, name = _parted(target)
     numbers = dict(_setting(text) for text in settings)
     if dtype not in ("float32", "float64"):
         raise UsageError(f"--dtype is float64 or float32, not {dtype!r}")
-    with contextlib.redirect_stdout(sys.stderr):
+    with as_script(path):
         try:
             module = run_file(path)
         except FileError as error:
             return Checked(path, (Identity(name or path.name, "error", diagnosis=error.diagnosis),))
-        wanted = classes_in(module) if name is None else [_named(vars(module), name, path)]
-        if not wanted:
+        if name is not None:
+            return Checked(path, (identify(_named(vars(module), name, path), dtype=dtype, **numbers),))
+        classes = classes_in(module)
+        if not classes:
             raise UsageError(f"{path} has no class with `update(params, grads)`")
-        return Checked(path, tuple(identify(opt, dtype=np.dtype(dtype), **numbers) for opt in wanted))
+        left_out = {cls.__name__: why for cls in classes if (why := why_not_alone(cls, classes))}
+        found, refused = [], {}
+        for cls in (x for x in classes if x.__name__ not in left_out):
+            try:
+                found.append(identify(cls, dtype=dtype, **numbers))
+            except UsageError as error:
+                refused[cls.__name__] = str(error)
+    if not found:
+        raise UsageError("; ".join(refused.values()) or f"{path} has no class that is not abstract")
+    return Checked(path, tuple(found), left_out, refused)
 
 
 def _parted(target: str) -> tuple[Path, str | None]:

@@ -14,7 +14,7 @@ from typing import Any
 from thalweg.testing import edits
 from thalweg.testing.numbers import attributes
 from thalweg.testing.source import ClassSource, Edit, frames_of
-from thalweg.testing.subject import has_been_used
+from thalweg.testing.subject import WrongParamsError, has_been_used
 
 _INIT = re.compile(r"_*(init|int|inti)_*")
 
@@ -42,7 +42,7 @@ class Diagnosis:
 class _Case:
     """An error where it was raised. node(kind): the first node of that kind on its line."""
 
-    error: Exception
+    error: BaseException
     source: ClassSource | None
     opt: Any
     line: int | None
@@ -61,8 +61,10 @@ class _Case:
 Found = tuple[str, Edit | None] | None
 
 
-def diagnose(error: Exception, source: ClassSource | None, opt: Any) -> Diagnosis:
+def diagnose(error: BaseException, source: ClassSource | None, opt: Any) -> Diagnosis:
     """Return what an exception of a class means. opt: the object, or None if it could not be made."""
+    if isinstance(error, WrongParamsError):
+        return Diagnosis(str(error))
     frames = frames_of(error, source.filename if source else None)
     own = [(line, frame) for _, line, frame in frames if f"{frame.f_globals.get('__name__')}.".find("thalweg.") != 0]
     line, frame = own[-1] if own else (None, None)
@@ -78,15 +80,15 @@ def diagnose(error: Exception, source: ClassSource | None, opt: Any) -> Diagnosi
     return Diagnosis(words, meant, line if code else None, code, edit)
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     text = str(error).splitlines()
     return text[0] if text else "(no message)"
 
 
 def _explained(case: _Case) -> Found:
-    handlers: list[tuple[type[Exception], Callable[[_Case], Found]]] = [
+    handlers: list[tuple[type[BaseException], Callable[[_Case], Found]]] = [
         (NameError, _name), (AttributeError, _attribute), (TypeError, _type), (KeyError, _key), (ValueError, _value),
-        (ZeroDivisionError, _zero),
+        (ZeroDivisionError, _zero), (SystemExit, _exit),
     ]  # fmt: skip
     for kind, handler in handlers:
         if isinstance(case.error, kind):
@@ -261,3 +263,8 @@ def _names_unpacked(case: _Case) -> Found:
 def _zero(case: _Case) -> Found:
     del case
     return "`1 - beta**t` is zero at t = 0: count the step before it is used, so that the first one is t = 1", None
+
+
+def _exit(case: _Case) -> Found:
+    del case
+    return "Python is ended here (`sys.exit`): an optimizer takes its step and returns", None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from thalweg.testing.source import ClassSource
 
@@ -15,6 +15,15 @@ def lost_lines(source: ClassSource | None) -> list[str]:
         for x in (ast.walk(source.tree) if source else ())
         if isinstance(x, ast.Expr) and isinstance(x.value, ast.BinOp | ast.Compare | ast.Subscript | ast.Name)
     ]
+
+
+def exchanged_arguments(source: ClassSource | None) -> str:
+    """Return what to do about `update(self, grads, params)`, or nothing."""
+    update = source.functions().get("update") if source else None
+    names = [a.arg for a in update.args.args[1:3]] if update else []
+    if len(names) == 2 and names[0].startswith("g") and names[1].startswith(("p", "w")):
+        return f"`update` is called as update(params, grads), and defined as update({', '.join(names)})"
+    return ""
 
 
 def update_inside_if(source: ClassSource | None) -> str:
@@ -51,3 +60,13 @@ def _writes(node: ast.AST, params: str) -> bool:
     """Tell whether a node assigns to an entry of params."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
     return any(isinstance(t, ast.Subscript) and ast.unparse(t.value) == params for t in targets)
+
+
+def guessed_numbers(fitted: Mapping[str, float]) -> list[str]:
+    """Return how to give numbers that could not be read and were guessed; a usual eps is guessed well enough."""
+    return [
+        f"`{name}` is no attribute that could be read, and was guessed as {x:g}: give it, as in "
+        f"identify(..., {name}=0.1), or --set {name}=0.1 on the command line"
+        for name, x in fitted.items()
+        if name != "eps"
+    ]

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.optimizer import Optimizer
 from thalweg.rule import Rule
 from thalweg.rules import RULES
 from thalweg.testing import hints
 from thalweg.testing.diagnosis import Diagnosis, diagnose
+from thalweg.testing.drift import drifting
+from thalweg.testing.given import check_dtype, check_names
 from thalweg.testing.identity import Difference, Identity, named
 from thalweg.testing.replay import replay, rounding
 from thalweg.testing.search import (
@@ -27,7 +28,7 @@ from thalweg.testing.search import (
     matches,
 )
 from thalweg.testing.source import ClassSource
-from thalweg.testing.subject import Recording, UsageError, has_been_used, make, record, title_of
+from thalweg.testing.subject import RAISED, Recording, UsageError, has_been_used, make, record, title_of
 from thalweg.testing.world import RATE_CHANGES_AT
 
 _MOST_REPAIRS = 3
@@ -53,9 +54,11 @@ def identify(opt: Any, /, *, dtype: Any = np.float64, **hyperparams: float) -> I
         else up to rounding: within 256 units in the last place of the largest value that an element has had.
 
     Raises:
-        UsageError (a TypeError): this is no optimizer, or its class needs arguments that were not given.
+        UsageError (a TypeError): this is no optimizer, its class needs arguments that were not given, or nothing has a
+            hyper-parameter of that name.
     """
-    return _Asked(title_of(opt), dtype, hyperparams).identity(opt)
+    check_names(opt, hyperparams)
+    return _Asked(title_of(opt), check_dtype(dtype), hyperparams).identity(opt)
 
 
 def assert_same_rule(
@@ -81,17 +84,23 @@ def assert_same_rule(
     """
     wanted = RULES[rule] if isinstance(rule, str) else rule
     wanted = wanted if convention is None else wanted.family.get(convention)
-    asked = _Asked(title_of(opt), dtype, hyperparams)
-    made, _ = make(opt, hyperparams)
-    recording, source = record(made, dtype), ClassSource.of(type(made))
-    limit = rounding(np.dtype(dtype)) if rtol is None else rtol
+    check_names(opt, hyperparams, wanted)
+    asked = _Asked(title_of(opt), check_dtype(dtype), hyperparams)
+    try:
+        made, _ = make(opt, hyperparams)
+    except UsageError:
+        raise
+    except RAISED:
+        raise AssertionError(f"{asked.title} is not {named((wanted,))}: {asked.identity(opt)}") from None
+    recording, source = record(made, asked.dtype), ClassSource.of(type(made))
+    limit = rounding(asked.dtype) if rtol is None else rtol
     if recording.steps and recording.error is None:
         evidence = asked.evidence(recording, source)
         fits = [replay(wanted, choice, recording, whole=True) for choice in evidence.numbers_of(wanted)]
         worst = min((fit.worst for fit in fits if fit is not None), default=np.inf)
         if worst <= limit:
             return
-        if worst <= rounding(np.dtype(dtype)):
+        if worst <= rounding(asked.dtype):
             raise AssertionError(f"{asked.title} is {named((wanted,))} within {worst:.1g}, and not within {limit:.1g}")
     raise AssertionError(f"{asked.title} is not {named((wanted,))}: {asked.judged(opt, recording, source)}")
 
@@ -101,7 +110,7 @@ class _Asked:
     """What is asked: about whom, and with which numbers."""
 
     title: str
-    dtype: Any
+    dtype: np.dtype[Any]
     given: Mapping[str, float]
 
     def evidence(self, recording: Recording, source: ClassSource | None) -> Evidence:
@@ -112,7 +121,7 @@ class _Asked:
             made, remark = make(opt, self.given)
         except UsageError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a foreign class raises is what is asked about
+        except RAISED as error:
             source = ClassSource.of(opt) if isinstance(opt, type) else None
             return self._broken(diagnose(error, source, None), source, opt)
         found = self.judged(opt, record(made, self.dtype), ClassSource.of(type(made)))
@@ -130,7 +139,11 @@ class _Asked:
             place = recording.place(int(np.argmin(np.isfinite(recording.after[lost - 1]))))
             notes.append(f"{place} is NaN or infinite after step {lost}")
         if recording.last_moving_step == 0:
-            why = "; ".join(hints.lost_lines(source)) or "look at what `update` assigns to"
+            why = (
+                hints.exchanged_arguments(source)
+                or "; ".join(hints.lost_lines(source))
+                or "look at what `update` assigns to"
+            )
             return Identity(
                 self.title, "error", steps=recording.steps, notes=tuple(notes),
                 diagnosis=Diagnosis(f"no parameter changed in {recording.steps} steps: {why}"),
@@ -165,13 +178,15 @@ class _Asked:
                 return self._slip(evidence, Match(match.rule, match.choice, fit), words, match)
         nearest = by_nearness(evidence, found)
         explained = explanation(evidence, nearest)
-        if explained is None and nearest:
-            explained = double_explanation(evidence, nearest[0])
+        if explained is None:
+            explained = double_explanation(evidence, nearest)
         if explained is not None:
             return self._explained(evidence, explained, source)
         if not nearest:
             return self._identity(evidence, "unknown", ())
-        return replace(self._identity(evidence, "unknown", (nearest[0],)), parting=_difference(recording, nearest[0]))
+        unknown = self._identity(evidence, "unknown", (nearest[0],))
+        notes = [*hints.guessed_numbers(unknown.fitted), *[hints.exchanged_arguments(source)]]
+        return replace(unknown, parting=_difference(recording, nearest[0]), notes=tuple(filter(None, notes)))
 
     def _other_than_named(self, evidence: Evidence, best: Sequence[Match], meant: Sequence[Match]) -> Identity:
         """It is a rule, and bears the name of another: say which slip makes the one of the other."""
@@ -189,7 +204,7 @@ class _Asked:
         return replace(identity, lines=explained.mutation.lines)
 
     def _equal(self, evidence: Evidence, best: Sequence[Match]) -> Identity:
-        drift = _drifting(evidence.recording, best[0])
+        drift = drifting(evidence.recording, best[0])
         if drift:
             return self._slip(evidence, best[0], drift, None)
         equal = self._identity(evidence, "equal", best)
@@ -262,7 +277,7 @@ class _Asked:
             else:
                 made, _ = make(opt, {})
                 made.__class__ = source.cls
-        except Exception as error:  # noqa: BLE001 - as above
+        except RAISED as error:
             found = diagnose(error, source, None)
             return None if isinstance(error, UsageError) else self._broken(found, source, opt, repairs)
         return self.judged(opt, record(made, self.dtype), source, repairs)
@@ -283,19 +298,3 @@ def _difference(recording: Recording, match: Match) -> Difference | None:
         return None
     place = recording.place(parting.index)
     return Difference(parting.step, place, parting.theirs, parting.rules, parting.relative)
-
-
-def _drifting(recording: Recording, match: Match) -> str:
-    """Say which number that a rule was compared with is changed by the optimizer itself, or nothing."""
-    if isinstance(recording.optimizer, Optimizer):
-        return ""
-    for name, attribute in match.choice.sources.items():
-        if isinstance(attribute, str):
-            seen = [read[attribute] for read in recording.read]
-            ours = recording.rate is not None and recording.rate.strip("_").lower() == attribute
-            jumps = [t for t in range(1, len(seen)) if seen[t] != seen[t - 1]]
-            if [t for t in jumps if not (ours and t == RATE_CHANGES_AT - 1)]:
-                last = seen[RATE_CHANGES_AT - 2] if ours and len(seen) >= RATE_CHANGES_AT else seen[-1]
-                at = min(len(seen), RATE_CHANGES_AT - 1)
-                return f"with a `{name}` that it changes itself, from {seen[0]:g} to {last:g} by step {at}"
-    return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ class Timing:
 
 PLAIN = Timing()
 _BROAD = 0.05
+_LOST = 2.0
+"""How far apart a rule counts that is NaN where the recording is not: farther than any other."""
+_SCALED = 0.25
+"""What it costs, of 1, that steps are alike by a factor only."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,15 @@ class Fit:
 
     exact: every parameter is equal at every step. worst: the largest difference, relative to the largest value that the
     element has had. parting: the first step that differs by more than rounding, or None. apart: how far steps are from
-    the rule's, typically: 0 the same, 1 nothing in common; only where the whole recording was played.
+    the rule's, typically: 0 the same, 1 nothing in common, 2 where the rule is NaN and the recording is not; only where
+    the whole recording was played. unlike: the same, but for the size and the sign of all steps together.
     """
 
     exact: bool
     worst: float
     parting: Parting | None
     apart: float = 1.0
+    unlike: float = 1.0
 
     @property
     def agrees(self) -> bool:
@@ -96,7 +102,8 @@ def replay(
         return None
     numbers = (choice.at(recording.read[0] if fixed else read) for read in recording.read)
     tolerance = rounding(recording.world.dtype)
-    exact, worst, parting, apart = True, 0.0, None, []
+    exact, worst, parting = True, 0.0, None
+    pairs: list[tuple[NDArray[Any], NDArray[Any]]] = []
     scale, step_reached = np.abs(recording.before[0]), 0
     try:
         for step, new in enumerate(_play(rule, numbers, recording, timing), 1):
@@ -105,7 +112,7 @@ def replay(
             scale = np.fmax(scale, np.abs(after))
             same = new == after
             if whole:
-                apart.append(_apart(new, after, old))
+                pairs.append((new - old, after - old))
             if same.all():
                 continue
             same |= np.isnan(new) & np.isnan(after)
@@ -116,25 +123,37 @@ def replay(
             index = int(np.argmax(relative))
             worst = max(worst, float(relative[index]))
             if worst > tolerance and parting is None:
-                broad = float(np.median(_shares(new, after, old))) > _BROAD
+                broad = float(np.median(_shares(new - old, after - old))) > _BROAD
                 parting = Parting(step, index, float(after[index]), float(new[index]), float(relative[index]), broad)
                 if not whole:
                     break
     except (NumberError, ValueError):
         lost = step_reached == 0 and all(np.isnan(after).all() for after in recording.after)
         return Fit(True, 0.0, None) if lost else None
-    return Fit(exact, worst, parting, float(np.mean(apart)) if apart else 1.0)
+    return Fit(exact, worst, parting, *_nearness(pairs))
 
 
-def _apart(new: NDArray[Any], after: NDArray[Any], old: NDArray[Any]) -> float:
-    """Return how far two steps are apart, from 0 to 1."""
-    return float(np.mean(_shares(new, after, old)))
+def _nearness(pairs: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[float, float]:
+    """Return how far steps (the rule's, the recorded) are apart, and how far with the rule's times a typical factor."""
+    if not pairs:
+        return 1.0, 1.0
+    ours, theirs = np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+    known = np.isfinite(theirs)
+    ours, theirs = ours[known], theirs[known]
+    if not np.isfinite(ours).all():
+        return _LOST, _LOST
+    moving = (ours != 0) & (theirs != 0)
+    plain = float(np.mean(_shares(ours, theirs)))
+    if not moving.any():
+        return plain, plain
+    with np.errstate(all="ignore"):
+        scaled = np.median(theirs[moving] / ours[moving]) * ours
+    return plain, min(plain, float(np.mean(_shares(scaled, theirs))) + _SCALED)
 
 
-def _shares(new: NDArray[Any], after: NDArray[Any], old: NDArray[Any]) -> NDArray[Any]:
+def _shares(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
     """Return |a - b| / (|a| + |b|) for each element of two steps a and b of which one moves; [0] if none does."""
     with np.errstate(all="ignore"):
-        ours, theirs = new - old, after - old
         shares = np.abs(ours - theirs) / (np.abs(ours) + np.abs(theirs))
     moving = (ours != 0) | (theirs != 0)
     shares[~np.isfinite(shares)] = 1.0

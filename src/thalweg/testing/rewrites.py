@@ -64,6 +64,7 @@ def local_slips(rule: Rule) -> Local:
         match x:
             case n.Bin(op, left, right):
                 yield from _roots(x)
+                yield from _steps(rule, x)
                 if op in _BINARY:
                     yield from _BINARY[op](rule, left, right)
             case n.Call("sqrt", (inner,)):
@@ -103,6 +104,9 @@ def _product(rule: Rule, a: n.Expr, b: n.Expr) -> Iterator[tuple[n.Expr, Slip]]:
 def _quotient(rule: Rule, a: n.Expr, b: n.Expr) -> Iterator[tuple[n.Expr, Slip]]:
     yield n.Bin("*", a, b), Slip("operator", _beside(rule, "/", "*", b), 2)
     yield a, Slip("left out", f"without the divisor `{n.shown(b)}`", 2)
+    if isinstance(b, n.Bin) and b.op in ("+", "-"):
+        lost = n.Bin(b.op, n.Bin("/", a, b.left), b.right)
+        yield lost, Slip("brackets", f"without the brackets around `{n.shown(b)}`", 1)
     yield n.Bin("/", b, a), Slip("exchanged", f"with `{n.shown(b)}` divided by `{n.shown(a)}`", 6)
 
 
@@ -141,6 +145,15 @@ def _power(rule: Rule, a: n.Expr, b: n.Expr) -> Iterator[tuple[n.Expr, Slip]]:
 _BINARY: dict[str, Callable[[Rule, n.Expr, n.Expr], Iterator[tuple[n.Expr, Slip]]]] = {
     "*": _product, "/": _quotient, "+": _sum, "-": _difference, "**": _power,
 }  # fmt: skip
+
+
+def _steps(rule: Rule, x: n.Bin) -> Iterator[tuple[n.Expr, Slip]]:
+    """What is added to the parameter, times the learning rate once more."""
+    w = rule.text.signature.arrays[0]
+    match x:
+        case n.Bin("+" | "-" as op, n.Name(name), step) if name == w and "lr" in rule.defaults:
+            twice = n.Bin(op, x.left, n.Bin("*", n.Name("lr"), step))
+            yield twice, Slip("twice", "with the step multiplied by `lr` once more", 3)
 
 
 def _roots(x: n.Bin) -> Iterator[tuple[n.Expr, Slip]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,6 +20,8 @@ _BEGINNING = 20
 """How many steps tell which slips come nearest."""
 _BEAM = 6
 """How many of the best slips are tried with a second one."""
+_PATIENCE = 5.0
+"""For how many seconds of computing a second slip is looked for."""
 _LIKELY = 16
 """With how many choices of numbers a slip is tried."""
 _SMALL_EPS = 1e-5
@@ -113,13 +116,13 @@ def best_of(found: Sequence[Match]) -> list[Match]:
 
 
 def by_nearness(evidence: Evidence, found: Sequence[Match]) -> list[Match]:
-    """Return matches from the nearest to the farthest, by how far their steps are apart at the beginning."""
+    """Return matches from the nearest to the farthest, by how unlike their steps are at the beginning."""
     beginning, played = evidence.recording.up_to(_BEGINNING), []
     for match in found:
         fit = replay(match.rule, match.choice, beginning, whole=True)
         if fit is not None:
-            played.append(replace(match, fit=replace(match.fit, apart=fit.apart)))
-    return sorted(played, key=lambda m: m.fit.apart - _HINT * evidence.is_named_after(m.rule))
+            played.append(replace(match, fit=replace(match.fit, apart=fit.apart, unlike=fit.unlike)))
+    return sorted(played, key=lambda m: m.fit.unlike - _HINT * evidence.is_named_after(m.rule))
 
 
 def explanation(evidence: Evidence, nearest: Sequence[Match]) -> Explained | None:
@@ -147,18 +150,30 @@ def explanation(evidence: Evidence, nearest: Sequence[Match]) -> Explained | Non
     return None
 
 
-def double_explanation(evidence: Evidence, nearest: Match) -> Explained | None:
-    """Return two slips of one form that together explain the recording, or None."""
+def double_explanation(evidence: Evidence, nearest: Sequence[Match]) -> Explained | None:
+    """Return two slips of one of the nearest forms that together explain the recording; None also if it takes long."""
+    deadline = time.process_time() + _PATIENCE
+    closest = sorted(nearest, key=lambda m: m.fit.apart - _HINT * evidence.is_named_after(m.rule))
+    for match in {m.rule.digest: m for m in (*closest[:1], *nearest[:1])}.values():
+        found = _two_slips(evidence, match, deadline)
+        if found is not None:
+            return found
+    return None
+
+
+def _two_slips(evidence: Evidence, nearest: Match, deadline: float) -> Explained | None:
     beginning = evidence.recording.up_to(_BEGINNING)
     first: list[tuple[float, Mutation]] = []
     for mutation in mutations(nearest.rule, nearest.zeros):
         if mutation.rule is not None:
             fit = replay(mutation.rule, nearest.choice, beginning, mutation.timing, whole=True)
-            if fit is not None and fit.apart < 1.0:
+            if fit is not None and fit.apart <= 1.0:
                 first.append((fit.apart, mutation))
     for _, one in sorted(first, key=lambda pair: pair[0])[:_BEAM]:
         assert one.rule is not None
         for other in mutations(one.rule):
+            if time.process_time() > deadline:
+                return None
             if one.timing is not PLAIN and other.timing is not PLAIN:
                 continue
             timing = other.timing if one.timing is PLAIN else one.timing

@@ -22,8 +22,16 @@ _PATIENCE = 20.0
 """Seconds after which no further step is asked for."""
 
 
+RAISED = (Exception, SystemExit)
+"""What a foreign class may raise and is asked about. An interrupt from the keyboard is none of it."""
+
+
 class UsageError(TypeError):
     """What was given cannot be checked as it is; the message says how to give it."""
+
+
+class WrongParamsError(Exception):
+    """What an optimizer leaves in `params` is not what was there: other names, or other shapes."""
 
 
 @dataclass
@@ -43,7 +51,7 @@ class Recording:
     read_after: list[dict[str, float]] = field(default_factory=list)
     values: bool = False
     rate: str | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
     optimizer: Any = None
     habits: dict[str, str] = field(default_factory=dict)
 
@@ -122,20 +130,20 @@ def make(opt: Any, given: Mapping[str, float]) -> tuple[Any, str | None]:
     constructor raises.
     """
     if isinstance(opt, type):
-        if not _has_update(opt):
+        if not has_update(opt):
             raise UsageError(f"{opt.__name__} has no method `update(params, grads)`{_instead(opt)}")
         return _constructed(opt, given), None
-    if _has_update(opt):
+    if has_update(opt):
         if isinstance(opt, Optimizer) and opt.t:
             steps = f"{opt.t} step{'' if opt.t == 1 else 's'}"
             raise UsageError(f"this {title_of(opt)} has taken {steps}; give a new one, or the class")
         try:
             return copy.deepcopy(opt), None
-        except Exception:  # noqa: BLE001 - whatever a foreign class raises while it is copied
+        except RAISED:
             return opt, "it cannot be copied, so that it took the steps of this check itself"
     if callable(opt):
         made = opt()
-        if _has_update(made):
+        if has_update(made):
             return made, None
         raise UsageError(f"{title_of(opt)}() returns {type(made).__name__}, which has no `update(params, grads)`")
     raise UsageError(
@@ -144,7 +152,7 @@ def make(opt: Any, given: Mapping[str, float]) -> tuple[Any, str | None]:
     )
 
 
-def _has_update(opt: Any) -> bool:
+def has_update(opt: Any) -> bool:
     """Tell whether an object or a class has a method `update`; that of dicts and sets means something else."""
     cls = opt if isinstance(opt, type) else type(opt)
     return callable(getattr(opt, "update", None)) and not issubclass(cls, Mapping | AbstractSet)
@@ -201,7 +209,7 @@ def record(
                 if t == RATE_CHANGES_AT:
                     _change_rate(recording, opt)
                 params = _step(recording, opt, params, t)
-            except Exception as error:  # noqa: BLE001 - whatever a foreign class raises is what is asked about
+            except RAISED as error:
                 recording.error = error
                 break
             if time.monotonic() > deadline:
@@ -242,8 +250,9 @@ def _step(recording: Recording, opt: Any, params: Arrays, t: int) -> Arrays:
         if all(params.get(name) is w for name, w in held.items()) and _same(before, _row(world, params)):
             habits["returns"] = "it returns new parameters and leaves those that it is given as they are"
     if set(new) != set(world.shapes):
-        odd = ", ".join(sorted(map(repr, set(new) ^ set(world.shapes))))
-        raise KeyError(f"update changed which names params has: {odd}")
+        gone, come = ([repr(x) for x in a if x not in b] for a, b in ((world.shapes, new), (new, world.shapes)))
+        done = [f"takes {', '.join(gone)} out of it"] * bool(gone) + [f"puts {', '.join(come)} into it"] * bool(come)
+        raise WrongParamsError(f"`params` has to keep its names, and `update` {' and '.join(done)}")
     for name, g in kept.items():
         if not isinstance(grads.get(name), np.ndarray) or not _same(g, grads[name]):
             habits["gradients"] = f"it changes the caller's gradients, such as grads[{name!r}]"
@@ -271,10 +280,10 @@ def _watch_arrays(habits: dict[str, str], held: Arrays, new: Mapping[str, Any]) 
 
 
 def _row(world: World, arrays: Mapping[str, Any]) -> NDArray[Any]:
-    """Return all tensors in a row; raises ValueError for one of another shape."""
+    """Return all tensors in a row; raises WrongParamsError for one of another shape."""
     for name, shape in world.shapes.items():
         if np.shape(arrays[name]) != shape:
-            raise ValueError(
+            raise WrongParamsError(
                 f"params[{name!r}] had shape {shape} before the step and has {np.shape(arrays[name])} after"
             )
     return np.concatenate([np.ravel(np.asarray(arrays[name])) for name in world.shapes])
