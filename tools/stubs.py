@@ -69,6 +69,15 @@ __version__: str
 """
 
 
+def convention(forms: list[str], default: str) -> list[str]:
+    """Return the argument `convention`, laid out as the formatter does."""
+    listed = ", ".join(map(repr, forms))
+    line = f"        convention: Literal[{listed}] | None = {default!r},"
+    if len(line) <= 120:
+        return [line]
+    return ["        convention: Literal[", f"            {listed}", "        ]", f"        | None = {default!r},"]
+
+
 def class_stub(rule: Rule) -> str:
     """Return the class of a rule: its constructor, and its hyper-parameters as attributes."""
     forms = rule.conventions
@@ -78,7 +87,7 @@ def class_stub(rule: Rule) -> str:
         lines.append(f"        {name}: float | Schedule{'' if default is None else f' = {default!r}'},")
     lines += [
         "        *,",
-        f"        convention: Literal[{', '.join(repr(form) for form in forms)}] | None = {rule.family.default!r},",
+        *convention(list(forms), rule.family.default),
         '        nonfinite: Literal["raise", "skip", "allow"] = "raise",',
         "        master: bool = False,",
         "        groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,",

@@ -140,7 +140,10 @@ class RMSprop(Optimizer):
         eps: float | Schedule = 1e-07,
         eps_root: float | Schedule = 0.0,
         *,
-        convention: Literal["paper", "book", "torch", "torch-centered", "keras", "tensorflow", "keras-centered", "optax", "pennylane"] | None = "book",
+        convention: Literal[
+            "paper", "book", "torch", "torch-centered", "keras", "tensorflow", "keras-centered", "optax", "pennylane"
+        ]
+        | None = "book",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,
@@ -173,7 +176,8 @@ class Adam(Optimizer):
         eps: float | Schedule = 1e-07,
         eps_root: float | Schedule = 0.0,
         *,
-        convention: Literal["paper", "book", "torch", "keras", "tensorflow", "optax", "sklearn", "pennylane"] | None = "book",
+        convention: Literal["paper", "book", "torch", "keras", "tensorflow", "optax", "sklearn", "pennylane"]
+        | None = "book",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,
