@@ -75,7 +75,12 @@ def convention(forms: list[str], default: str) -> list[str]:
     line = f"        convention: Literal[{listed}] | None = {default!r},"
     if len(line) <= 120:
         return [line]
-    return ["        convention: Literal[", f"            {listed}", "        ]", f"        | None = {default!r},"]
+    kind, rest = f"        convention: Literal[{listed}]", f"        | None = {default!r},"
+    return (
+        [kind, rest]
+        if len(kind) <= 120
+        else ["        convention: Literal[", f"            {listed}", "        ]", rest]
+    )
 
 
 def class_stub(rule: Rule) -> str:
