@@ -102,7 +102,7 @@ class HyperParams(Mapping[str, Any]):
         return self._values[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name in self._values and not callable(value):
+        if any(name in pair for pair in self._pairs) and not callable(value):
             self._check_pairs({n: self[n] for n in self} | {name: self.checked(name, value)})
         self._set(name, value)
         self._inherited -= {name}

@@ -216,7 +216,7 @@ def test_schedules_follow_the_optimizer_and_corrections_the_parameter():
 
 
 def test_a_skipped_step_does_not_advance_a_schedule():
-    opt, w = tw.SGD(lr=float, nonfinite="skip"), np.zeros(1)
+    opt, w = tw.SGD(lr=lambda t: 1.0 * t, nonfinite="skip"), np.zeros(1)
     for g in (1.0, np.nan, np.nan, 1.0):
         opt.update({"w": w}, {"w": np.array([g])})
     assert w[0] == -(1.0 + 2.0)

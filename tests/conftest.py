@@ -1,0 +1,56 @@
+"""Long tables of tests are sampled in the usual run; `make test-all` takes every row."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+# One row in so many of each parametrised test of these files: tables over rules, conventions, dtypes, links and libraries,
+# each row of which takes long or of which there are very many.
+SAMPLED = {
+    "engine/test_halves.py": 2,
+    "kernels/test_compilation.py": 3,
+    "kernels/test_equal_bits.py": 3,
+    "kernels/test_halves.py": 3,
+    "kernels/test_histories.py": 2,
+    "kernels/test_machine_code.py": 3,
+    "kernels/test_threads.py": 2,
+    "optimizer/test_all_or_nothing.py": 2,
+    "optimizer/test_every_number.py": 2,
+    "optimizer/test_input_arrays.py": 3,
+    "processes/test_ctrl_c.py": 3,
+    "processes/test_every_instruction.py": 3,
+    "processes/test_forks.py": 2,
+    "processes/test_interrupted_acts.py": 2,
+    "processes/test_pools.py": 2,
+    "rules/test_hyperparameters.py": 2,
+    "rules/test_keras.py": 2,
+    "rules/test_optax.py": 3,
+    "schedules/test_against_optax.py": 3,
+    "schedules/test_against_torch.py": 2,
+    "state/test_copies.py": 2,
+    "state/test_resume.py": 4,
+    "testing/test_identify.py": 2,
+    "testing/test_mutations.py": 2,
+    "testing/test_slips.py": 2,
+    "transforms/test_against_keras.py": 3,
+    "transforms/test_against_optax.py": 3,
+    "transforms/test_against_torch.py": 3,
+    "transforms/test_equal_bits.py": 3,
+    "transforms/test_pairs.py": 3,
+    "transforms/test_passes.py": 3,
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    rows: Counter[str] = Counter()
+    for item in items:
+        every = SAMPLED.get(item.path.relative_to(ROOT).as_posix()) if item.path.is_relative_to(ROOT) else None
+        if every is None or not hasattr(item, "callspec"):
+            continue
+        name = item.nodeid.partition("[")[0]
+        if rows[name] % every and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.slow)
+        rows[name] += 1
