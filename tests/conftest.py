@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent
-# One row in so many of each parametrised test of these files: tables over rules, conventions, dtypes, links and libraries,
-# each row of which takes long or of which there are very many.
+# One row in so many of each parametrised test of these files: tables over rules, conventions, dtypes and libraries,
+# whose rows take long or are very many.
 SAMPLED = {
     "engine/test_halves.py": 2,
     "kernels/test_compilation.py": 3,
