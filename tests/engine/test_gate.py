@@ -374,11 +374,16 @@ def test_no_reference_is_lost_or_left_behind():
     gate = Gate("abc")
     gate.read(params, grads)
     kinds = [np.ndarray, type(None), None]
-    before = [sys.getrefcount(each) for each in params + grads + kinds]
-    for _ in range(500):
-        gate.read(params, grads)
-        gate.read(params, [None, *grads[1:]])
-    after = [sys.getrefcount(each) for each in params + grads + kinds]
+    gc.collect()
+    gc.disable()  # what other tests have left behind refers to None, too
+    try:
+        before = [sys.getrefcount(each) for each in params + grads + kinds]
+        for _ in range(500):
+            gate.read(params, grads)
+            gate.read(params, [None, *grads[1:]])
+        after = [sys.getrefcount(each) for each in params + grads + kinds]
+    finally:
+        gc.enable()
     assert after[:6] == before[:6]
     assert all(abs(b - a) < 200 for a, b in zip(before, after, strict=True))
 
