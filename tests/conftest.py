@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent
 # whose rows take long or are very many.
 SAMPLED = {
     "engine/test_halves.py": 2,
-    "kernels/test_compilation.py": 3,
+    "kernels/test_compilation.py": 5,
     "kernels/test_equal_bits.py": 4,
     "kernels/test_halves.py": 5,
     "kernels/test_histories.py": 3,
@@ -35,10 +35,10 @@ SAMPLED = {
     "testing/test_identify.py": 3,
     "testing/test_mutations.py": 2,
     "testing/test_slips.py": 3,
-    "transforms/test_against_keras.py": 3,
+    "transforms/test_against_keras.py": 5,
     "transforms/test_against_optax.py": 5,
-    "transforms/test_against_torch.py": 3,
-    "transforms/test_equal_bits.py": 3,
+    "transforms/test_against_torch.py": 5,
+    "transforms/test_equal_bits.py": 4,
     "transforms/test_pairs.py": 6,
     "transforms/test_passes.py": 5,
 }
