@@ -8,7 +8,7 @@ ENV := .venv/bin/python
 # As many workers as cores, within reason: each compiles kernels of its own.
 PYTEST := $(ENV) -m pytest --numprocesses=auto --maxprocesses=8
 
-.PHONY: help setup compare test test-all check bench oracles stubs lock clean
+.PHONY: help setup compare test test-all check bench mutants oracles stubs docs lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,7 @@ check: setup  ## style, types, the import law, generated stubs, the lock
 	$(ENV) -m ruff format --check .
 	$(ENV) -m mypy
 	$(ENV) tools/stubs.py --check
+	$(ENV) tools/differences.py --check
 	$(ENV) tools/lock.py --check
 	$(ENV) -m pytest -q tests/test_layers.py
 
@@ -43,6 +44,12 @@ oracles: setup  ## torch, jax, optax and keras for the tests that compare with t
 
 stubs: setup  ## write the .pyi files anew
 	@$(ENV) tools/stubs.py
+
+docs: setup  ## write docs/differences.md anew
+	@$(ENV) tools/differences.py
+
+mutants: setup  ## break every rule in every place, and see whether its transcription notices
+	@$(ENV) -m tests.mutants $(ARGS)
 
 lock:  ## write requirements.lock anew, with uv; ARGS=--upgrade takes the newest versions
 	@"$(PYTHON)" tools/lock.py $(ARGS)

@@ -10,8 +10,9 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "thalweg"
 # From the bottom up. Names of one line may import each other.
 LAYERS = (
     ("words",),
+    ("elsewhere",),
     ("language",),
-    ("rule",),
+    ("declaration", "rule"),
     ("rules",),
     ("backends",),
     ("engine",),
@@ -30,7 +31,7 @@ LAYERS = (
     ("saving", "step", "arguments"),
     ("optimizer",),
     ("classes",),
-    ("transforms",),
+    ("transforms", "quasi_newton"),
     ("loading",),
     ("minimization",),
     ("testing",),

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import thalweg
+from thalweg.hyperparams import defaults_of
 from thalweg.rule import Rule
 from thalweg.rules import RULES
 
@@ -36,13 +37,17 @@ from thalweg.hyperparams import Schedule
 from thalweg.language.state import columns as columns
 from thalweg.language.state import copy as copy
 from thalweg.language.state import full as full
+from thalweg.language.state import given as given
+from thalweg.language.state import left as left
 from thalweg.language.state import number as number
+from thalweg.language.state import right as right
 from thalweg.language.state import rows as rows
 from thalweg.language.state import shared as shared
 from thalweg.loading import load as load
 from thalweg.minimization import minimize as minimize
 from thalweg.minimization import scipy_method as scipy_method
 from thalweg.optimizer import Optimizer as Optimizer
+from thalweg.quasi_newton import LBFGS as LBFGS
 from thalweg.rule import Rule as Rule
 from thalweg.rule import rule as rule
 from thalweg.rule import term as term
@@ -85,10 +90,10 @@ def convention(forms: list[str], default: str) -> list[str]:
 
 def class_stub(rule: Rule) -> str:
     """Return the class of a rule: its constructor, and its hyper-parameters as attributes."""
-    forms = rule.conventions
-    others = [name for form in forms.values() for name in form.defaults if name not in rule.defaults]
+    forms, own = rule.conventions, defaults_of(rule)
+    others = [name for form in forms.values() for name in defaults_of(form) if name not in own]
     lines = [f"class {rule.title}(Optimizer):", "    def __init__(", "        self,"]
-    for name, default in rule.defaults.items():
+    for name, default in own.items():
         lines.append(f"        {name}: float | Schedule{'' if default is None else f' = {default!r}'},")
     lines += [
         "        *,",
@@ -96,10 +101,11 @@ def class_stub(rule: Rule) -> str:
         '        nonfinite: Literal["raise", "skip", "allow"] = "raise",',
         "        master: bool = False,",
         "        groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,",
+        *(['        layout: Literal["in_out", "out_in"] = "in_out",'] if rule.facts.matrix else []),
         *(f"        {name}: float | Schedule = ...," for name in dict.fromkeys(others)),
         "    ) -> None: ...",
     ]
-    for name in rule.defaults:
+    for name in own:
         lines += [
             "    @property",
             f"    def {name}(self) -> float: ...",

@@ -12,8 +12,13 @@ from thalweg.rule import Rule
 from thalweg.rules import RULES
 
 
-def chosen(rule: Rule | str, convention: str | None) -> Rule:
-    """Return a rule, or the one of that name, in a convention."""
+def chosen(rule: Rule | str, convention: str | None, layout: str | None = None) -> Rule:
+    """Return a rule, or the one of that name, in a convention, for weight matrices of a layout."""
+    found = _chosen(rule, convention)
+    return found if layout is None else found.in_layout(layout)
+
+
+def _chosen(rule: Rule | str, convention: str | None) -> Rule:
     if isinstance(rule, str):
         if rule not in RULES:
             close = difflib.get_close_matches(rule.lower(), RULES, 1)

@@ -143,15 +143,22 @@ class Assembly:
         return next((dict(p.names)[own] for p in self.placed if p.kind.name == link), None)
 
     def average(self, link: str | None) -> str:
-        """Return the slot of an average; raises ValueError where there is none, or more than one and no name."""
-        found = self.recipe.averages
+        """Return the name of an average; raises ValueError where there is none, or more than one and no name."""
+        found = self.averages
         if not found:
             raise ValueError("this optimizer keeps no average; chain(rule, ema(0.999)) does, and polyak() and swa()")
         if link is None and len(found) > 1:
             raise ValueError(f"this chain keeps {len(found)} averages; say which: link={' or '.join(map(repr, found))}")
         if link is not None and link not in found:
             raise ValueError(f"this chain has no average {link!r}; it has {', '.join(map(repr, found))}")
-        return found[next(iter(found)) if link is None else link]
+        return found[0] if link is None else link
+
+    @property
+    def averages(self) -> list[str]:
+        """The names of all averages that are kept: of links, and of rules that are evaluated at one."""
+        recipes = [g.recipe for g in (self.groups[-1], *self.groups[:-1]) if g.recipe is not None]
+        every = [r for recipe in recipes for r in (recipe, recipe.vectors) if r is not None]
+        return list(dict.fromkeys(name for recipe in every for name in recipe.averages))
 
     def check_patterns(self, matched: Container[str], names: Iterable[str]) -> None:
         """Raise ValueError for a pattern that is not among those that have matched. names: for the message."""

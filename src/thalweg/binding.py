@@ -372,11 +372,14 @@ def start(rule: Rule, name: str, numbers: Mapping[str, float], w: NDArray[Any] |
     """Return a slot as it is before the first step: a float, or an array for the parameter w."""
     slot = rule.slots[name]
     if slot.copies:
-        return np.array(w, order=order, subok=False)
+        own = np.swapaxes(w, -1, -2) if slot.flipped and w is not None else w
+        return np.array(own, order=order, subok=False)
     first = numbers[slot.start] if isinstance(slot.start, str) else float(slot.start)
     if slot.is_number or w is None:
         return first
-    shape = slot.shape_for(w.shape)
+    shape = slot.shape_for(w.shape, numbers)
     assert shape is not None
     with np.errstate(over="ignore", under="ignore"):
+        if slot.is_square:
+            return np.array(np.broadcast_to(first * np.eye(shape[-1], dtype=w.dtype), shape), w.dtype)
         return np.full(shape, first, w.dtype, order=order)

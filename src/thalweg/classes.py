@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from thalweg.hyperparams import defaults_of, rules_of
 from thalweg.optimizer import Optimizer
-from thalweg.rule import Rule
+from thalweg.rule import LAYOUTS, Rule
 from thalweg.rules import RULES
 
 _classes: dict[str, type[Optimizer]] = {}
@@ -26,12 +27,13 @@ def _make(rule: Rule) -> type[Optimizer]:
         Optimizer.__init__(self, rule.name, *args, convention=convention, **more)
 
     P = inspect.Parameter
-    own = [P(n, P.POSITIONAL_OR_KEYWORD, default=P.empty if d is None else d) for n, d in rule.defaults.items()]
+    own = [P(n, P.POSITIONAL_OR_KEYWORD, default=P.empty if d is None else d) for n, d in defaults_of(rule).items()]
     options = [
         P("convention", P.KEYWORD_ONLY, default=rule.family.default),
         P("nonfinite", P.KEYWORD_ONLY, default="raise"),
         P("master", P.KEYWORD_ONLY, default=False),
         P("groups", P.KEYWORD_ONLY, default=None),
+        *([P("layout", P.KEYWORD_ONLY, default=LAYOUTS[0])] if rule.facts.matrix else []),
     ]
     members = {
         "__init__": __init__,
@@ -43,10 +45,11 @@ def _make(rule: Rule) -> type[Optimizer]:
 
 
 def _doc(rule: Rule) -> str:
-    slots = ", ".join(rule.slots) or "none"
+    slots = "; of vectors: ".join(", ".join(one.slots) or "none" for one in rules_of(rule))
+    ranges = {name: interval for one in reversed(rules_of(rule)) for name, interval in one.ranges.items()}
     numbers = "\n".join(
-        f"    {name}: {rule.ranges[name].condition(name)}{'' if default is None else f', default {default:g}'}"
-        for name, default in rule.defaults.items()
+        f"    {name}: {ranges[name].condition(name)}{'' if default is None else f', default {default:g}'}"
+        for name, default in defaults_of(rule).items()
     )
     forms = "\n".join(f"    {name}: {form.source}" for name, form in rule.conventions.items())
     return (

@@ -140,6 +140,68 @@ def check(
             raise typer.Exit(checked.exit_code)
 
 
+@app.command("list")
+def list_(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+) -> None:
+    """List all update rules: year, source, state, whose bits they have, and their conventions."""
+    with _ends_politely():
+        from thalweg.report.catalogue import entries
+
+        found = entries()
+        if json:
+            _print({"rules": [entry.to_json() for entry in found]})
+            return
+        from thalweg.report.reading import listed, plain
+
+        if sys.stdout.isatty():
+            _print(listed(found, _width()))
+        else:
+            typer.echo(plain(listed(found)))
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A rule, as Adam or adam; with a convention in brackets, that form of it."),
+    ],
+    *,
+    conventions: Annotated[
+        bool,
+        typer.Option("--conventions", help="Show what its conventions differ in, and what it is called elsewhere."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show an update rule: its text, its numbers and their ranges, its state, and what follows from the text."""
+    with _ends_politely():
+        from thalweg.report import forms, sheet
+        from thalweg.report.catalogue import UnknownRuleError, find
+
+        try:
+            rule = find(name)
+        except UnknownRuleError as error:
+            _refuse(str(error))
+        found: forms.Forms | sheet.Sheet
+        if conventions:
+            found = forms.forms_of(rule) if rule else forms.forms_of_lbfgs()
+        else:
+            found = sheet.sheet_of(rule) if rule else sheet.sheet_of_lbfgs()
+        if json:
+            _print(found.to_json())
+            return
+        from thalweg.report.reading import PLAIN_WIDTH, compared, plain, shown
+
+        is_terminal = sys.stdout.isatty()
+        width = _width() if is_terminal else PLAIN_WIDTH
+        drawn = compared(found, width) if isinstance(found, forms.Forms) else shown(found, width)
+        if is_terminal:
+            _print(drawn)
+        else:
+            typer.echo(plain(drawn, width))
+
+
 def _declare(
     problem: str, rules: str | None, lrs: str | None, seeds: int, epochs: int | None, workers: int | None
 ) -> Study:
@@ -282,6 +344,13 @@ def _print(result: object) -> None:
         typer.echo(dumps(result, indent=2, allow_nan=False))
     else:
         Console().print(result)
+
+
+def _width() -> int:
+    """The width of the terminal, as rich sees it."""
+    from rich.console import Console
+
+    return Console().width
 
 
 def _say(console: Console, message: str) -> None:

@@ -22,23 +22,34 @@ TRANSLATIONS = {
     "rho": "decay_rate", "decay": "decay_rate", "decay_factor": "decay_rate", "mu": "momentum", "beta": "momentum",
     "betas": "beta1=, beta2", "beta_1": "beta1", "beta_2": "beta2", "b1": "beta1", "b2": "beta2", "epsilon": "eps",
     "initial_accumulator_value": "initial_accumulator", "initial_scale": "initial_accumulator",
+    "b3": "beta3", "beta_3": "beta3", "nus": "nu1=, nu2", "etas": "eta_minus=, eta_plus",
+    "step_sizes": "min_step_size=, max_step_size", "beta2_decay": "decay", "beta_2_decay": "decay",
+    "clip_threshold": "clipping", "clipping_threshold": "clipping", "epsilon_1": "eps1", "epsilon_2": "eps2",
+    "trust_coefficient": "trust", "learning_rate_power": "lr_power", "l1_regularization_strength": "l1",
+    "l2_regularization_strength": "l2", "l2_shrinkage_regularization_strength": "l2_shrinkage",
+    "estim_lr0": "d0", "estim_lr_coef": "d_coef", "warmup_steps": "warmup", "precondition_frequency": "every",
+    "max_preconditioner_dim": "block_size", "max_learning_rate": "max_lr",
 }  # fmt: skip
 _MOMENTUM = "momentum on the gradients of another rule is a rule of its own: Momentum, Nesterov and Adam have it"
 # What other libraries have as an argument, and what it takes here.
 _ADVICE = {
     "weight_decay": "chain(l2(0.01), rule) adds the decay to the gradient, as torch does; "
-    "chain(rule, decoupled_decay(0.01)) is that of AdamW",
+    "chain(rule, decoupled_decay(0.01)) is that of AdamW, which is a rule of its own too",
     "momentum": _MOMENTUM,
     "nesterov": _MOMENTUM,
-    "dampening": "there is none: dampening of d is momentum with the rate (1 - d) * lr",
-    "centered": "no rule here subtracts the mean of the gradients from their squares",
-    "amsgrad": "the maximum of second moments makes another rule; thalweg.RULES lists those that there are",
+    "dampening": 'Momentum(convention="torch") has it; otherwise dampening of d is momentum with the rate (1 - d) * lr',
+    "centered": 'RMSprop(convention="torch-centered") subtracts the mean of the gradients, and so do "keras-centered" '
+    'and "optax-centered"',
+    "amsgrad": "the maximum of second moments makes another rule, which is AMSGrad",
+    "rectify": "the warm-up of its own makes another rule, which is RAdam",
+    "decoupled_weight_decay": "chain(rule, decoupled_decay(0.01)) does it",
+    "lookahead": "chain(rule, lookahead(5)) does it",
     "maximize": "give the negative gradients to update",
     "foreach": "a step is one pass over memory already",
     "fused": "a step is one pass over memory already",
     "capturable": "there is no graph to capture; leave it out",
     "differentiable": "a step has no derivative here; leave it out",
-    "eps_root": "eps stands where the rule's text has it, outside of the root; a rule of your own can have both",
+    "eps_root": "eps stands where the rule's text has it; there is no root here that a second one could stand in",
     "clipvalue": "chain(clip_value(1.0), rule) does it",
     "clipnorm": "chain(clip_norm(1.0), rule) does it",
     "global_clipnorm": "chain(clip_global_norm(1.0), rule) does it",
@@ -71,7 +82,8 @@ class HyperParams(Mapping[str, Any]):
 
     base: for a group of parameters, the numbers of the others; `inherits` names those that the group takes over as long
     as it has none of its own.
-    inherited: those that can be taken over. pairs: names of which the first has to be below the second.
+    inherited: those that can be taken over. pairs: names of which the first has to be below the second. has_state:
+    there is state by now, and what its sizes depend on cannot change.
     """
 
     def __init__(
@@ -86,6 +98,8 @@ class HyperParams(Mapping[str, Any]):
         self._pairs = pairs
         self._base = base
         self._values: dict[str, Any] = defaults_of(rule)
+        self._sizes = {slot.block for one in rules_of(rule) for slot in one.slots.values() if slot.block}
+        self.has_state = False
         self.inherited = frozenset(name for name in inherits if name in self._values)
         self._inherited = self.inherited - set(given)
         for name, value in given.items():
@@ -102,6 +116,11 @@ class HyperParams(Mapping[str, Any]):
         return self._values[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
+        if self.has_state and name in self._sizes and not callable(value) and self.checked(name, value) != self[name]:
+            raise ValueError(
+                f"{self._rule.title}: {name} = {value!r}, and there is state for blocks of {self[name]:g}; that stays, "
+                "or take a new optimizer"
+            )
         if any(name in pair for pair in self._pairs) and not callable(value):
             self._check_pairs({n: self[n] for n in self} | {name: self.checked(name, value)})
         self._set(name, value)
@@ -121,6 +140,8 @@ class HyperParams(Mapping[str, Any]):
                 f"{self._rule.title}: {name} is the class {value.__name__}; give a number, or a function of t such as "
                 "schedules.cosine(1e-3, steps=1000), with its arguments"
             )
+        if callable(value) and name in self._sizes:
+            raise TypeError(f"{self._rule.title}: {name} = {value!r} is a function of t; state has blocks of one size")
         self._values[name] = value if callable(value) else self.checked(name, value)
 
     def __iter__(self) -> Iterator[str]:

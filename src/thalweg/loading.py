@@ -12,6 +12,8 @@ from thalweg.classes import class_of
 from thalweg.hyperparams import defaults_of
 from thalweg.interrupts import deferred
 from thalweg.optimizer import Optimizer, remade
+from thalweg.quasi_newton.lbfgs import loaded
+from thalweg.quasi_newton.storing import is_lbfgs
 from thalweg.recipe import Link
 from thalweg.rule import Rule
 from thalweg.rules import RULES
@@ -26,7 +28,7 @@ def load(
     params: Any = None,
     groups: Mapping[str, Mapping[str, Any]] | None = None,
     **hyperparams: Any,
-) -> Optimizer:
+) -> Optimizer | Any:  # Any is an LBFGS: who loads one knows it, and everybody else need not ask
     """Return the optimizer that `opt.save(path)` has written; its steps go on bit for bit as if it had never stopped.
 
     What is code is not in the file, and is given again:
@@ -46,7 +48,12 @@ def load(
     for one in rules:
         if not isinstance(one, Rule):
             raise TypeError(f"rule = {one!r}; give a function decorated with @thalweg.rule, or a list of these")
-    return restored(read(path), rules, params, groups or {}, hyperparams)
+    snapshot = read(path)
+    if is_lbfgs(snapshot):
+        if rules or groups:
+            raise TypeError("this is a checkpoint of LBFGS, which has no rule and no groups; leave these arguments out")
+        return loaded(snapshot, params, hyperparams)
+    return restored(snapshot, rules, params, groups or {}, hyperparams)
 
 
 def restored(
@@ -101,19 +108,20 @@ def _set(opt: Optimizer, given: Mapping[str, Any], groups: Mapping[str, Mapping[
 
 def _class_for(made: Made) -> type[Optimizer]:
     """Return the class of a rule of thalweg's own, and `Optimizer` for chains and other rules."""
-    is_own = made.rule.name in RULES and made.rule in RULES[made.rule.name].conventions.values()
+    is_own = made.rule.name in RULES and made.rule.family is RULES[made.rule.name].family
     return class_of(made.rule.name) if is_own and made.links == Links() else Optimizer
 
 
 def _rule(saved: Mapping[str, Any], rules: Sequence[Rule]) -> Rule:
     """Return the rule that a checkpoint names: one that is given, or one of thalweg's own, whose text is the same."""
     name, convention, digest = saved["rule"], saved["convention"], saved["digest"]
-    for rule in rules:
+    for rule in (form for one in rules for form in ((one, one.flipped) if one.facts.matrix else (one,))):
         if rule.digest == digest:
             return rule
     own = RULES[name].conventions.get(convention) if name in RULES else None
-    if own is not None and own.digest == digest:
-        return own
+    for form in () if own is None else (own, own.flipped) if own.facts.matrix else (own,):
+        if form.digest == digest:
+            return form
     if own is None:
         hint = f"{rules[0].name} has another text" if rules else f"give it: thalweg.load(path, rule={name})"
         raise CheckpointError(

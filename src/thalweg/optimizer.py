@@ -20,7 +20,7 @@ from thalweg.groups import GroupView
 from thalweg.hyperparams import HyperParams, Schedule, unknown
 from thalweg.interrupts import deferred
 from thalweg.recipe import Link
-from thalweg.rule import Rule
+from thalweg.rule import LAYOUTS, Rule
 from thalweg.saving import (
     check_same,
     checked_numbers,
@@ -35,7 +35,7 @@ from thalweg.states import States
 from thalweg.step import Stepper
 from thalweg.tree import check_names, leaves
 
-Closure = Callable[[Any], tuple[float, Any]]
+Closure = Callable[[Any], tuple[float, Any] | tuple[float, Any, Any]]
 NONFINITE = ("raise", "skip", "allow")
 BUSY = (
     "a step of this optimizer is under way, in another thread or around this closure; give each thread an optimizer of "
@@ -59,6 +59,8 @@ class Optimizer:
         groups: pattern of names -> dict of hyper-parameters that differ there, an optimizer with another rule, or None,
             which leaves these parameters as they are. Patterns are those of the shell ("*.b", "layers.[01].*"), and the
             first that matches a name counts.
+        layout: for rules of whole matrices, what the axes of weights are: "in_out", (inputs, outputs) as in the book,
+            which is the default, or "out_in", as in torch.
         **hyperparams: hyper-parameters by name. Each is a number, or a function of the step count t = 1, 2, ... that
             returns one.
 
@@ -75,9 +77,10 @@ class Optimizer:
         nonfinite: str = "raise",
         master: bool = False,
         groups: Mapping[str, Any] | None = None,
+        layout: str | None = None,
         **hyperparams: Any,
     ) -> None:
-        form = chosen(rule, convention)
+        form = chosen(rule, convention, layout)
         given = by_name(form, args, hyperparams, _is_reserved)
         self._set_up(Made(form, Links(), given, specials(form, groups, _made_of)), nonfinite, master)
 
@@ -204,6 +207,8 @@ class Optimizer:
         shown = [f"{name}={_shown(self._hyper[name])}" for name in self._assembly.own_numbers]
         if rule.convention_name != rule.family.default:
             shown.append(f"convention={rule.convention_name!r}")
+        if made.rule.layout != LAYOUTS[0]:
+            shown.append(f"layout={made.rule.layout!r}")
         if made.groups:
             shown.append(f"groups={{{', '.join(f'{g.pattern!r}: ...' for g in self._assembly.groups[:-1])}}}")
         whole = f"{rule.title}({', '.join(shown)})"
@@ -214,7 +219,13 @@ class Optimizer:
     # The step ---------------------------------------------------------------------------------------------------------
 
     def update(
-        self, params: Any, grads: Any = None, *, value: float | None = None, closure: Closure | None = None
+        self,
+        params: Any,
+        grads: Any = None,
+        *,
+        value: float | None = None,
+        closure: Closure | None = None,
+        hessian: Any = None,
     ) -> float | None:
         """Take one step, in place: the caller's array objects stay the same, and gradients are never written to.
 
@@ -226,8 +237,11 @@ class Optimizer:
             grads: of the same structure -> array of the same shape, or None, which leaves this parameter, its state
                 and its step count alone.
             value: the loss of this step, for rules that need it.
-            closure: in the place of grads and value, a function of params that returns (value, grads). It is called
-                once (twice in a chain with `sam`), and its value is returned; otherwise update returns None.
+            closure: in the place of grads and value, a function of params that returns (value, grads), or (value,
+                grads, hessian). It is called once (twice in a chain with `sam`), and its value is returned; otherwise
+                update returns None.
+            hessian: of the same structure as grads -> the diagonal of the Hessian or an estimate of it, for rules that
+                use one (Sophia); None in the steps between two estimates.
 
         Raises:
             TypeError, ValueError: an array that cannot be updated, or names that do not match.
@@ -245,9 +259,11 @@ class Optimizer:
             if changes != self._stepper.changes:
                 raise RuntimeError(BUSY)
             if closure is not None:
-                if grads is not None or value is not None:
-                    raise TypeError("update(params, closure=f) gets value and grads from f; leave these arguments out")
-                value, grads = _pair(closure(params))
+                if grads is not None or value is not None or hessian is not None:
+                    raise TypeError(
+                        "update(params, closure=f) gets value, grads and hessian from f; leave these arguments out"
+                    )
+                value, grads, hessian = _returned(closure(params))
                 if self._sam is not None:
                     grads = self._sam.gradients(closure, params, grads, self._stepper.frozen(params))
             elif self._sam is not None:
@@ -257,9 +273,9 @@ class Optimizer:
                 )
             if self._shows_averages:
                 raise RuntimeError(AVERAGED)
-            if self._assembly.recipe.averages:
+            if self._assembly.averages:
                 self._last_params = params
-            self._stepper.take(params, grads, value, self._nonfinite)
+            self._stepper.take(params, grads, value, self._nonfinite, hessian)
         return None if closure is None else value
 
     @contextmanager
@@ -268,7 +284,8 @@ class Optimizer:
 
         Args:
             params: what the last step was given, if nothing else is said.
-            link: which average, where a chain has several: "ema", "polyak", "swa".
+            link: which average, where there are several: "ema", "polyak", "swa", or the name of a rule that is
+                evaluated elsewhere than where it takes gradients, such as "schedulefreesgd".
 
         Yields params, with the averages in place. What the block writes to them is undone at its end.
 
@@ -276,7 +293,7 @@ class Optimizer:
             ValueError: the chain keeps no average, or not that one.
             RuntimeError: no step has been taken yet, or a step is under way.
         """
-        slot = self._assembly.average(link)
+        label = self._assembly.average(link)
         target = self._last_params if params is None else params
         if not self._stepper.t:
             raise RuntimeError("no step has been taken yet, so there is no average")
@@ -289,7 +306,8 @@ class Optimizer:
         try:
             self._check_rest()
             with self._busy, deferred():
-                swap = Swap(target, self._stepper.states, slot, self._stepper.t)
+                stepper = self._stepper
+                swap = Swap(target, stepper.states, label, self._assembly.groups, stepper.shared, stepper.t)
                 self._shows_averages = True
                 swap.show()
             yield target
@@ -374,7 +392,9 @@ class Optimizer:
                 where = f"groups[{pattern!r}].hyperparams"
                 own.append((group.hyper, checked_numbers(special["hyperparams"], group.hyper, self.rule, where)))
         counts = counts_in(snapshot)
-        states = states_in(snapshot, self._assembly.groups, master=self._stepper.master)
+        found = {id(group): new for group, new in own}
+        numbers = [{**hyper, **found.get(id(group.hyper), {})} for group in self._assembly.groups]
+        states = states_in(snapshot, self._assembly.groups, numbers, master=self._stepper.master)
         shared = shared_in(snapshot, (rule for _, rule in self._assembly.rules))
         nonfinite = snapshot.made["options"].get("nonfinite")
         if nonfinite not in NONFINITE:
@@ -425,9 +445,9 @@ def _copied(kind: type[Optimizer], made: Made, options: Mapping[str, Any], state
     return opt
 
 
-def _pair(returned: Any) -> tuple[Any, Any]:
-    if isinstance(returned, tuple | list) and len(returned) == 2:
-        return returned[0], returned[1]
+def _returned(returned: Any) -> tuple[Any, Any, Any]:
+    if isinstance(returned, tuple | list) and len(returned) in (2, 3):
+        return returned[0], returned[1], returned[2] if len(returned) == 3 else None
     kind = type(returned).__name__
     raise TypeError(f"a closure returns (value, grads), the loss and the gradients; this one returned a {kind}")
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
+from thalweg.declaration import Average, Declaration
 from thalweg.language import nodes as n
 from thalweg.language.compose import RULES_OWN, Part, Place, compose, gathered, measured, slots_in
 from thalweg.language.parse import parse
 from thalweg.language.signature import is_given
 from thalweg.language.source import read
 from thalweg.language.state import Slot, shared
-from thalweg.rule import Declaration, Rule
+from thalweg.rule import Rule
 
 Works = Literal["passes", "old", "parameter"]
 
@@ -128,7 +129,7 @@ class Recipe:
     rule: the step. measures: numbers of all parameters that have to be known before, in order: the name, and the rule
     that computes this parameter's summand into a shared slot of the same name. hold: for accumulation, the recipe of a
     step that only gathers. vectors: the recipe for parameters of fewer than two axes, or None. draws: slot -> seed.
-    averages: link -> slot. most_axes: the most axes of a parameter that all links know, or None.
+    averages: link (or rule) -> what it shows. most_axes: the most axes of a parameter that all links know, or None.
     """
 
     rule: Rule
@@ -136,7 +137,7 @@ class Recipe:
     hold: Recipe | None = None
     vectors: Recipe | None = None
     draws: Mapping[str, int] = field(default_factory=dict)
-    averages: Mapping[str, str] = field(default_factory=dict)
+    averages: Mapping[str, Average] = field(default_factory=dict)
     most_axes: int | None = None
 
 
@@ -147,8 +148,9 @@ def recipe_of(rule: Rule, chain: tuple[Placed, ...] = (), *, for_vectors: bool =
     has_own_form = any(not p.kind.same_for_vectors for p in chain)
     if not for_vectors and (rule.vectors is not None or has_own_form):
         vectors = recipe_of(rule.vectors or rule, chain, for_vectors=True)
+    averages = {} if rule.average is None else {rule.name: rule.average}
     if not chain:
-        return Recipe(rule, vectors=vectors)
+        return Recipe(rule, vectors=vectors, averages=averages)
     parts: list[tuple[Placed, Form]] = []
     measures: list[tuple[str, Rule]] = []
     hold = None
@@ -171,7 +173,7 @@ def recipe_of(rule: Rule, chain: tuple[Placed, ...] = (), *, for_vectors: bool =
         parts.append((placed, chosen))
     text = compose(rule.text, [p.part(f) for p, f in parts])
     whole = _composed(rule, text, parts, vectors=vectors.rule if vectors else None)
-    averages = {p.label: dict(p.names)[f.average] for p, f in parts if f.average}
+    averages |= {p.label: Average((dict(p.names)[f.average],)) for p, f in parts if f.average}
     most_axes = min((p.kind.most_axes for p, _ in parts if p.kind.most_axes is not None), default=None)
     return Recipe(whole, tuple(measures), hold, vectors, _draws_of(parts), averages, most_axes)
 
@@ -221,7 +223,7 @@ def _composed(
 def _started(slot: Slot, names: Mapping[str, str]) -> Slot:
     """Return a slot of a link, which may start at one of its numbers, under the names of the chain."""
     if isinstance(slot.start, str) and slot.start in names:
-        return Slot(slot.shape, names[slot.start], slot.copies, slot.draws)
+        return replace(slot, start=names[slot.start])
     return slot
 
 

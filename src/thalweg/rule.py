@@ -6,41 +6,34 @@ import hashlib
 import pickle
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.declaration import Average, Declaration, Declared, declaration_of
 from thalweg.language import nodes as n
 from thalweg.language.errors import RuleError
 from thalweg.language.facts import Facts, facts_of
 from thalweg.language.flatten import Flat, flatten
 from thalweg.language.hoist import Hoisted, hoist
+from thalweg.language.layout import flipped, flipped_slots
 from thalweg.language.meaning import Meaning
 from thalweg.language.parse import parse
 from thalweg.language.ranges import Range
 from thalweg.language.source import read, scope_of_caller
 from thalweg.language.state import Slot
+from thalweg.language.symmetry import Symmetries, symmetries_of
 from thalweg.language.terms import Term, canonical
 from thalweg.language.usage import check_usage, defaults_of, ranges_of, slots_of
 
 Function = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """What a decorator says about a text, see `rule`; `defaults` are those that differ from the text's own."""
-
-    convention: str
-    source: str
-    state: Mapping[str, Slot]
-    ranges: Mapping[str, str]
-    vectors: Rule | None
-    defaults: Mapping[str, float]
+LAYOUTS = ("in_out", "out_in")
+"""What the axes of weight matrices are: (inputs, outputs) as in the book, or (outputs, inputs) as in torch."""
 
 
 class Rule:
@@ -49,7 +42,8 @@ class Rule:
     name: `adam`. title: the name of its class, `Adam`. convention_name: whose form this is (`book`, `paper`, `torch`).
     source: paper, section, equation. slots: name -> Slot, in the order of the text. defaults: hyper-parameter -> float,
     or None where a value has to be given. ranges: hyper-parameter -> Range, and slots for which one is declared.
-    vectors: the rule for parameters of fewer than two axes, or None. flat: the text as a straight line.
+    layout: of weight matrices, "in_out" or "out_in". vectors: the rule for parameters of fewer than two axes, or None.
+    average: the point of evaluation, or None. flat: the text as a straight line.
 
     composed: the text was put together of several, each of which was checked. writes_only: the one slot that a step
     changes, for a rule that measures something.
@@ -79,6 +73,10 @@ class Rule:
             check_usage(text, self.flat, self.slots, self.defaults)
         ranges = ranges_of(text, declared.ranges, self.defaults, self.slots)
         self.ranges: Mapping[str, Range] = MappingProxyType(ranges)
+        self.layout = LAYOUTS[0]
+        self.contains: Mapping[str, Mapping[str, float]] = MappingProxyType(dict(declared.contains))
+        self._check_terms(declared)
+        self.average = None if declared.average is None else self._average(declared.average)
         if self.vectors is not None:
             self._check_vectors(self.vectors)
 
@@ -91,7 +89,29 @@ class Rule:
     def __deepcopy__(self, memo: Any) -> Rule:
         return self
 
+    @cached_property
+    def flipped(self) -> Rule:
+        """The same rule for matrices of the layout (out, in): the transposed ones are what its text speaks of."""
+        declared = replace(self.declared, state=flipped_slots(self.slots))
+        other = Rule(flipped(self.text), self.family, declared, composed=True)
+        other.layout = next(layout for layout in LAYOUTS if layout != self.layout)
+        other.__dict__["flipped"] = self  # transposed twice it is this very rule
+        return other
+
+    def in_layout(self, layout: str) -> Rule:
+        """Return the rule for weights of the layout "in_out", (inputs, outputs) as in the book, or "out_in"."""
+        if layout not in LAYOUTS:
+            raise ValueError(
+                f"layout = {layout!r}; it is 'in_out', for weights of shape (inputs, outputs) as the book has them, or "
+                "'out_in', as torch has them"
+            )
+        if not self.facts.matrix:
+            raise ValueError(f"{self.title} is no rule of whole matrices, and has no layout")
+        return self if layout == self.layout else self.flipped
+
     def __reduce__(self) -> tuple[Any, ...]:
+        if self.layout == "out_in":
+            return Rule.in_layout, (_held_by(self.text.source.module, self.name, self.convention_name), self.layout)
         found_by = self.text.source.module, self.name, self.convention_name
         try:
             found = _held_by(*found_by)
@@ -116,7 +136,7 @@ class Rule:
         Layout, comments, defaults, ranges, sources and the name of the rule do not change it; other names of slots,
         hyper-parameters and values do.
         """
-        slots = (f"{name}: {s.shape} {'(a copy)' if s.copies else s.start}" for name, s in self.slots.items())
+        slots = (f"{name}: {s}" for name, s in self.slots.items())
         parts = [canonical(self.text), *slots, self.vectors.digest if self.vectors else ""]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -124,6 +144,11 @@ class Rule:
     def facts(self) -> Facts:
         """What can be read off the text."""
         return facts_of(self.text, self.flat, self.slots)
+
+    @cached_property
+    def symmetries(self) -> Symmetries:
+        """What can be read off the text about changed arguments: shifts, signs, scales."""
+        return symmetries_of(self.text, self.flat, self.slots)
 
     @cached_property
     def meaning(self) -> Meaning:
@@ -157,7 +182,7 @@ class Rule:
             )
         arrays: list[Any] = [array, _fitting("g", g, array.shape, array.dtype, is_cast=is_half)]
         for (name, slot), given in zip(self.slots.items(), state, strict=True):
-            shape = slot.shape_for(array.shape)
+            shape = slot.shape_for(array.shape, self._numbers(numbers))
             arrays.append(float(given) if shape is None else _fitting(name, given, shape, array.dtype))
         lifted = [np.atleast_1d(a) if isinstance(a, np.ndarray) else a for a in arrays]
         results = self.meaning(lifted, self._numbers(numbers))
@@ -168,26 +193,22 @@ class Rule:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             return new_w.astype(given_w.dtype, copy=False), *new_state
 
-    def convention(
-        self,
-        name: str,
-        *,
-        source: str = "",
-        state: Mapping[str, Slot] | None = None,
-        ranges: Mapping[str, str] | None = None,
-    ) -> Callable[[Function | str], Rule]:
+    def convention(self, name: str, **declared: Unpack[Declared]) -> Callable[[Function | str], Rule]:
         """Return a decorator that adds a text of its own under this rule's name: another convention.
 
-        name: whose form it is (`book`, `paper`, `torch` ...). source, state, ranges: as for `rule`; the source is this
-        rule's where none is given. Raises RuleError if the rule has this convention already.
+        name: whose form it is (`book`, `paper`, `torch` ...). declared: as for `rule`; the source and the rule for
+        vectors are this rule's where none is given. Raises RuleError if the rule has this convention already.
         """
         if not isinstance(name, str):
             raise RuleError(f'a convention has a name: @{self.name}.convention("paper"), and {name!r} was given')
         scope = scope_of_caller()
+        shared: Declared = {"source": self.source}
+        if self.vectors is not None:
+            shared["vectors"] = self.vectors
+        declaration = declaration_of(name, shared | declared)
 
         def add(function: Function | str) -> Rule:
-            declared = Declaration(name, source or self.source, state or {}, ranges or {}, self.vectors, {})
-            return self.family.add(parse(read(function, scope)), declared)
+            return self.family.add(parse(read(function, scope)), declaration)
 
         return add
 
@@ -212,6 +233,37 @@ class Rule:
             problem = f"names `{vectors.name}`, which is a rule for matrices itself"
         if problem:
             raise self.text.source.error(self.text.source.def_line, f"`vectors=` {problem}")
+
+    def step_bound(self, t: int, **numbers: float) -> float:
+        """Return what no element of the step at t is larger than; infinity where nothing is declared.
+
+        numbers: hyper-parameters; those that are left out have their defaults, and weight decay is taken to be zero.
+        """
+        if self.declared.bound is None:
+            return float("inf")
+        known = {**self.defaults, **numbers, "t": float(t)}
+        return float(self.declared.bound(*(known[name] for name in self.declared.bound.text.signature.arrays)))
+
+    def _check_terms(self, declared: Declaration) -> None:
+        for name in () if declared.bound is None else declared.bound.text.signature.arrays:
+            if name not in self.defaults and name != "t":
+                problem = f"`bound=` reads `{name}`; there are t, {', '.join(self.defaults)}"
+                raise self.text.source.error(self.text.source.def_line, problem)
+        for other, numbers in declared.contains.items():
+            unknown = [name for name in numbers if name not in self.defaults]
+            if unknown or not re.fullmatch(r"\w+\[[\w.-]+\]", other):
+                problem = f"`contains=` says {{{other!r}: {dict(numbers)!r}}}; write 'rule[convention]' -> its numbers"
+                raise self.text.source.error(self.text.source.def_line, problem)
+
+    def _average(self, given: str | Term) -> Average:
+        average = Average((given,)) if isinstance(given, str) else Average(given.text.signature.arrays, given)
+        full = [name for name, slot in self.slots.items() if not slot.is_number]
+        known = [self.text.signature.arrays[0], *self.slots, *self.defaults] if average.term else full
+        for name in average.names:
+            if name not in known:
+                problem = f"`average=` reads `{name}`; there are {', '.join(known) or 'no slots'}"
+                raise self.text.source.error(self.text.source.def_line, problem)
+        return average
 
     def _numbers(self, given: Mapping[str, float]) -> dict[str, float]:
         wanted = self.text.signature.numbers
@@ -261,47 +313,40 @@ def rule(
     text: str,
     /,
     *,
-    source: str = ...,
-    state: Mapping[str, Slot] | None = ...,
-    ranges: Mapping[str, str] | None = ...,
     title: str | None = ...,
-    vectors: Rule | None = ...,
     convention: str = ...,
     default: str | None = ...,
+    **declared: Unpack[Declared],
 ) -> Rule: ...
 @overload
 def rule(
-    *,
-    source: str = ...,
-    state: Mapping[str, Slot] | None = ...,
-    ranges: Mapping[str, str] | None = ...,
-    title: str | None = ...,
-    vectors: Rule | None = ...,
-    convention: str = ...,
-    default: str | None = ...,
+    *, title: str | None = ..., convention: str = ..., default: str | None = ..., **declared: Unpack[Declared]
 ) -> Callable[[Function | str], Rule]: ...
 def rule(
     text: Function | str | None = None,
     /,
     *,
-    source: str = "",
-    state: Mapping[str, Slot] | None = None,
-    ranges: Mapping[str, str] | None = None,
     title: str | None = None,
-    vectors: Rule | None = None,
     convention: str = "paper",
     default: str | None = None,
+    **declared: Unpack[Declared],
 ) -> Rule | Callable[[Function | str], Rule]:
     """Make a rule of a function `def name(w, g, <slots>, *, t, <hyper-parameters with defaults>)`, or of its text.
 
     Use it as `@rule`, as `@rule(source=..., state=...)`, or as `rule('''def ...''')` where Python keeps no source; such
     a text may use the words of `thalweg.words` without importing them.
 
+    title: the name of its class. convention: whose form this text is. default: the convention used where none is asked
+    for (this one, if not given).
+
     source: paper, section, equation. state: slot -> `full(start)`, `copy("w")`, `number(start)`, `shared(start)`,
-    `rows()`, `columns()`; a slot that is not named is an array that starts at zero. ranges: hyper-parameter or slot ->
-    interval such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite. title: the name of its class.
-    vectors: for a rule of matrices, the rule for parameters with fewer than two axes. convention: whose form this text
-    is. default: the convention used where none is asked for (this one, if not given).
+    `rows()`, `columns()`, `left()`, `right()`; a slot that is not named is an array that starts at zero. ranges:
+    hyper-parameter or slot -> interval such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite.
+    vectors: for a rule of matrices, the rule for parameters with fewer than two axes. average: what
+    `Optimizer.averaged` shows in the place of the parameter, for rules that are evaluated elsewhere than where they
+    take gradients: a slot, or a term whose arguments are named like the parameter, slots and hyper-parameters. bound:
+    a term of t and hyper-parameters that no element of a step exceeds. contains: "rule[convention]" -> the numbers with
+    which this rule is that one.
     Raises RuleError with the line of what the language does not understand.
     """
     scope = scope_of_caller()
@@ -310,7 +355,7 @@ def rule(
         parsed = parse(read(function, scope))
         name = parsed.source.tree.name
         family = Family(name, title or "".join(part.capitalize() for part in name.split("_")), default or convention)
-        return family.add(parsed, Declaration(convention, source, state or {}, ranges or {}, vectors, {}))
+        return family.add(parsed, declaration_of(convention, declared))
 
     return make if text is None else make(text)
 

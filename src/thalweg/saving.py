@@ -14,6 +14,7 @@ from thalweg.checkpoint import CheckpointError, ParameterSnapshot, Snapshot, dty
 from thalweg.engine.arrays import Memory, check_parameter, extent
 from thalweg.engine.halves import compute_dtype
 from thalweg.hyperparams import HyperParams
+from thalweg.language.state import Slot
 from thalweg.recipe import Link
 from thalweg.rule import Rule
 from thalweg.states import kept
@@ -137,8 +138,13 @@ def checked_numbers(saved: Any, hyper: HyperParams, rule: Rule, where: str) -> d
     return found
 
 
-def states_in(snapshot: Snapshot, groups: Sequence[Group], *, master: bool) -> dict[str, ParameterState]:
-    """Return the state of every parameter, checked against its rule; raises CheckpointError that names the key."""
+def states_in(
+    snapshot: Snapshot, groups: Sequence[Group], numbers: Sequence[Mapping[str, Any]], *, master: bool
+) -> dict[str, ParameterState]:
+    """Return the state of every parameter, checked against its rule; raises CheckpointError that names the key.
+
+    numbers: of each group, those of the checkpoint.
+    """
     found = {}
     t = snapshot.counts["t"]
     for name, one in snapshot.parameters.items():
@@ -156,7 +162,7 @@ def states_in(snapshot: Snapshot, groups: Sequence[Group], *, master: bool) -> d
             raise CheckpointError(
                 f"{where}.order = {one.order!r}; the state of {recipe.rule.title} lies in the order 'C'"
             )
-        expected = {s: slot for s, slot in recipe.rule.slots.items() if slot.shape != "shared" and not slot.draws}
+        expected = {s: slot for s, slot in recipe.rule.slots.items() if slot.shape != "shared" and slot.is_kept}
         copies = {MASTER} if master and wide != dtype else set()
         if set(one.slots) != {*expected, *copies}:
             odd = sorted(set(one.slots) ^ {*expected, *copies})
@@ -167,12 +173,12 @@ def states_in(snapshot: Snapshot, groups: Sequence[Group], *, master: bool) -> d
         slots: dict[str, Any] = {}
         for s, value in one.slots.items():
             slot = expected.get(s)
-            shape = one.shape if slot is None else slot.shape_for(one.shape)
+            shape = one.shape if slot is None else slot.shape_for(one.shape, numbers[k])
             _check_slot(f"{where}.slots.{s}", value, shape, wide, recipe.rule, s)
             slots[s] = np.array(value, wide, order=one.order) if shape is not None else value
         for s, slot in recipe.rule.slots.items():
-            if slot.draws:
-                slots[s] = _zeros(where, one, wide)
+            if not slot.is_kept:
+                slots[s] = _zeros(where, one, wide, slot)
         ordered = {s: slots[s] for s in (*recipe.rule.slots, MASTER) if s in slots}
         found[name] = ParameterState(recipe.rule, k, one.shape, dtype, one.order, ordered, one.missed)
     return found
@@ -246,10 +252,10 @@ def _check_slot(where: str, value: Any, shape: Any, dtype: np.dtype[Any], rule: 
     _check_range(where, value, rule, slot)
 
 
-def _zeros(where: str, one: ParameterSnapshot, dtype: np.dtype[Any]) -> Any:
-    """Return the array of what is drawn at each step; raises CheckpointError for a shape that no array has."""
+def _zeros(where: str, one: ParameterSnapshot, dtype: np.dtype[Any], slot: Slot) -> Any:
+    """Return the array of what is new at each step; raises CheckpointError for a shape that no array has."""
     try:
-        return np.zeros(one.shape, dtype, order=one.order)
+        return np.zeros(slot.shape_for(one.shape) or (), dtype, order=one.order)
     except (ValueError, MemoryError) as error:
         raise CheckpointError(f"{where}.shape = {one.shape}: {error}") from error
 

@@ -36,5 +36,5 @@ class States(Mapping[str, Mapping[str, Any]]):
 
 def kept(state: ParameterState) -> dict[str, Any]:
     """Return the slots of a parameter that are kept from step to step."""
-    drawn = {name for name, slot in state.rule.slots.items() if slot.draws}
-    return {name: value for name, value in state.slots.items() if name not in drawn}
+    passing = {name for name, slot in state.rule.slots.items() if not slot.is_kept}
+    return {name: value for name, value in state.slots.items() if name not in passing}

@@ -43,6 +43,7 @@ class Stepper:
         self.cells: dict[str, NDArray[Any]] = {}
         self.bindings: dict[tuple[str, ...], Binding] = {}  # of the last steps, the newest last
         self._needs_value = assembly.needs_value
+        self._takes_hessian = any(rule.facts.takes_hessian for _, rule in assembly.rules)
         self._measures = bool(assembly.recipe.measures)
         self._shared_slots = [
             (k, rule, name) for k, rule in assembly.rules for name, slot in rule.slots.items() if slot.shape == "shared"
@@ -51,7 +52,7 @@ class Stepper:
         self._every = assembly.name_of("accumulate", "every")
         self._count_name = assembly.name_of("accumulate", "count")
 
-    def take(self, params: Any, grads: Any, value: float | None, nonfinite: str) -> None:
+    def take(self, params: Any, grads: Any, value: float | None, nonfinite: str, hessian: Any = None) -> None:
         """Take a step, or gather for one; see `Optimizer.update`. Whatever is raised, nothing has changed then."""
         found = leaves(params, self.cells)
         binding = self._bound(found)
@@ -62,12 +63,10 @@ class Stepper:
         if binding.frozen:
             arrays = [arrays[i] for i in binding.active]
             gradients = [gradients[i] for i in binding.active]
-        numbers_now = self._numbers(value)
+        numbers_now = self._numbers(value, is_fresh=hessian is not None)
         is_step = self._every is None or self.gathered + 1 >= numbers_now[-1][self._every]
         if is_step and self._every is not None:
-            for (
-                one
-            ) in numbers_now:  # `every` may have been set within the window: the mean is that of what was gathered
+            for one in numbers_now:  # may have been set within the window: the mean is that of what was gathered
                 one[self._every] = self.gathered + 1
         if is_step and self.gathered:
             gradients = [self._pending(binding, i, g, arrays[i]) for i, g in enumerate(gradients)]
@@ -79,6 +78,8 @@ class Stepper:
             binding.check_frozen(found.arrays)
             fresh = binding.fresh(self.states, arrays, gradients, numbers_now, self.t, master=self.master)
             binding.derive(self.states | fresh, gradients)
+        if hessian is not None:
+            self._put_hessian(binding, found, hessian, params, self.states | fresh)
         shares = binding.steps if is_step else binding.holds
         drawn = ((self.t + 1) << 32) + self.gathered
         for share in shares:
@@ -100,6 +101,33 @@ class Stepper:
         }
         binding.as_of = self.changes + 1
         self._write(ends, new, binding, found, fresh, is_step=is_step)
+
+    def _put_hessian(
+        self, binding: Binding, found: Leaves, hessian: Any, params: Any, states: Mapping[str, ParameterState]
+    ) -> None:
+        """Copy the diagonal of the Hessian to where rules read it, which is no state; raises for what does not fit."""
+        try:
+            given = matching(found.names, hessian, params, binding.frozen)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"hessian: {str(error).replace('gradient', 'diagonal')}") from None
+        for i in binding.taking_part:
+            name, state = binding.names[i], states[binding.names[i]]
+            diagonal = given[binding.active[i]]
+            slots = [slot for slot, s in state.rule.slots.items() if s.given]
+            if diagonal is None and slots:
+                problem = f"hessian lacks {name!r}"
+                raise ValueError(f"{problem}; give it for every parameter that has a gradient, or for none")
+            for slot in slots:
+                array = np.asarray(diagonal)
+                if array.shape != state.shape or array.dtype.kind not in "fiu":
+                    raise ValueError(
+                        f"hessian[{name!r}] is {array.dtype} of shape {array.shape}; the diagonal of the Hessian has "
+                        f"one real number for each element of the parameter, {state.shape}"
+                    )
+                if not np.isfinite(array).all():
+                    raise NonFiniteError(f"hessian[{name!r}] holds a NaN or an infinity; nothing has changed")
+                is_turned = state.rule.slots[slot].flipped
+                state.slots[slot][...] = np.swapaxes(array, -1, -2) if is_turned else array
 
     def _measure(
         self,
@@ -155,6 +183,7 @@ class Stepper:
             if fresh:
                 self.states.update(fresh)
                 binding.watch(self.states)
+                self._note_state()
             if is_step:
                 self._count_missed(binding)
 
@@ -162,8 +191,14 @@ class Stepper:
         """Go on from a state that has been checked."""
         self.t, self.skipped, self.gathered = (counts[name] for name in ("t", "skipped", "gathered"))
         self.states, self.shared = states, shared
+        self._note_state()
         self.bindings.clear()
         self.changes += 1
+
+    def _note_state(self) -> None:
+        for group in self.assembly.groups:
+            if group.hyper is not None:
+                group.hyper.has_state = bool(self.states)
 
     def frozen(self, params: Any) -> frozenset[str]:
         """Return the names that no step moves."""
@@ -183,8 +218,10 @@ class Stepper:
         binding.watch(self.states)
         return binding
 
-    def _numbers(self, value: float | None) -> list[dict[str, float]]:
-        """Return the numbers of each group at this step."""
+    def _numbers(self, value: float | None, *, is_fresh: bool) -> list[dict[str, float]]:
+        """Return the numbers of each group at this step. is_fresh: whether there is a Hessian."""
+        if is_fresh and not self._takes_hessian:
+            raise TypeError(f"{self.assembly.recipe.rule.title} makes no use of a Hessian; leave `hessian` out")
         base = self.assembly.hyper.at(self.t + 1)
         found: list[dict[str, float]] = [base] if len(self.assembly.groups) == 1 else []
         for group in () if found else self.assembly.groups:
@@ -194,6 +231,9 @@ class Stepper:
             loss = _checked_loss(self.assembly.recipe.rule, value)
             for one in found:
                 one["value"] = loss
+        if self._takes_hessian:
+            for one in found:
+                one["fresh"] = float(is_fresh)
         return found
 
     def _first_shared(self, numbers_now: Sequence[Mapping[str, float]]) -> dict[str, float]:

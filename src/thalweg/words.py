@@ -27,8 +27,9 @@ BLOCK = 4096
 LANES = 16
 
 __all__ = [
-    "abs", "amax", "atan2", "cbrt", "clip", "eigh", "exp", "log", "maximum", "mean", "minimum", "norm", "power", "qr",
-    "rms", "sign", "sqrt", "square", "sum", "tanh", "total", "transpose", "where",
+    "abs", "amax", "atan2", "blocks", "cbrt", "clip", "eigh", "exp", "eye", "log", "maximum", "mean", "minimum",
+    "ncols", "norm", "nrows", "power", "qr", "rms", "sign", "sorting", "sqrt", "square", "sum", "tanh", "total",
+    "transpose", "unblocks", "where",
 ]  # fmt: skip
 
 
@@ -239,6 +240,62 @@ def qr(x: Array) -> tuple[Array, Array]:
 
 
 def eigh(x: Array) -> tuple[Array, Array]:
-    """Return the eigenvalues of a symmetric matrix, ascending, and its eigenvectors as columns."""
+    """Return the eigenvalues of a symmetric matrix, ascending, one a column (shape (..., 1, n)), and its eigenvectors.
+
+    The eigenvectors are the columns of the second matrix, so that `vectors * values` scales each by its own.
+    """
     values, vectors = np.linalg.eigh(x)
-    return values, vectors
+    return values[..., None, :], vectors
+
+
+def _check_square(word: str, x: Array) -> None:
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ValueError(f"{word} takes a square matrix, and this one has shape {x.shape}")
+
+
+def eye(x: Array) -> Array:
+    """Return the identity of the shape of a square matrix x."""
+    _check_square("eye", x)
+    return np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
+
+
+def nrows(x: Array) -> float:
+    """Return the number of rows of a matrix."""
+    return float(x.shape[-2])
+
+
+def ncols(x: Array) -> float:
+    """Return the number of columns of a matrix."""
+    return float(x.shape[-1])
+
+
+def sorting(x: Array) -> Array:
+    """Return the permutation matrix P that sorts the diagonal of x from largest to smallest: that of `P.T @ x @ P`."""
+    _check_square("sorting", x)
+    order = np.argsort(-np.diagonal(x, axis1=-2, axis2=-1), axis=-1, kind="stable")
+    return np.swapaxes(np.take(np.eye(x.shape[-1], dtype=x.dtype), order, axis=0), -1, -2)
+
+
+def blocks(x: Array, size: float) -> Array:
+    """Return a matrix cut into blocks of at most size rows and columns.
+
+    Its shape is (..., blocks down, blocks across, rows of a block, columns of a block). The last
+    blocks are filled up with zeros, so that all are of one shape.
+    """
+    if not size >= 1 or size != int(size):
+        raise ValueError(f"blocks have at most size rows and columns, a whole number from 1 on, and not {size!r}")
+    n, m = x.shape[-2:]
+    rows, columns = min(n, int(size)), min(m, int(size))
+    down, across = -(-n // rows), -(-m // columns)
+    whole = np.zeros((*x.shape[:-2], down * rows, across * columns), x.dtype)
+    whole[..., :n, :m] = x
+    return np.swapaxes(whole.reshape(*x.shape[:-2], down, rows, across, columns), -3, -2)
+
+
+def unblocks(x: Array, like: Array) -> Array:
+    """Return the matrix, of the shape of `like`, that `blocks` has cut into x."""
+    if x.ndim < 4:
+        raise ValueError(f"unblocks takes what blocks has cut, which has four axes or more; this has shape {x.shape}")
+    down, across, rows, columns = x.shape[-4:]
+    whole = np.swapaxes(x, -3, -2).reshape(*x.shape[:-4], down * rows, across * columns)
+    return whole[..., : like.shape[-2], : like.shape[-1]]

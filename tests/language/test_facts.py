@@ -88,16 +88,46 @@ return w, far"""
     assert make("w = w - lr * g").facts.model_numbers == ()
 
 
-def test_of_ours_and_of_the_three_beyond():
-    for family in tw.RULES.values():
+CLASSIC = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
+INEXACT = {  # what stands in their texts: power, cbrt, exp, atan2
+    "madgrad[authors]", "madgrad[optax]", "ftrl[keras]", "padam[paper]", "padam[authors]", "diffgrad[paper]",
+    "diffgrad[authors]", "adamatan2[paper]",
+}  # fmt: skip
+
+
+def test_of_the_classic_six():
+    for family in (tw.RULES[name] for name in CLASSIC):
         for rule in family.conventions.values():
             facts = rule.facts
             assert (facts.exact, facts.elementwise) == (True, True)
             assert (facts.matrix, facts.axes, facts.needs_value, facts.coupled) == (False,) * 4
-            velocity = rule.name in ("momentum", "nesterov") and rule.convention_name not in ("torch", "optax")
+            velocity = rule.name in ("momentum", "nesterov") and rule.convention_name in (
+                "paper",
+                "book",
+                "keras",
+                "pennylane",
+            )
             is_of_two_terms = rule.name == "nesterov" and rule.convention_name == "book"
             assert facts.step_sign == (1 if velocity else -1) or is_of_two_terms
             assert facts.floats_per_element == len(rule.slots)
+
+
+def test_of_all_others():
+    forms = {f"{f.name}[{c}]": f for family in tw.RULES.values() for c, f in family.conventions.items()}
+    assert {name for name, f in forms.items() if not f.facts.exact and not f.facts.matrix} == INEXACT
+    assert {f.name for f in forms.values() if f.facts.matrix} == {"muon", "shampoo", "soap"}
+    assert {f.name for f in forms.values() if f.facts.axes and not f.facts.matrix} == {"adafactor", "sm3"}
+    assert {f.name for f in forms.values() if f.facts.needs_value} == {"polyaksgd"}
+    assert {f.name for f in forms.values() if f.facts.takes_hessian} == {"sophia"}
+    coupled = {"dadaptsgd", "dadaptadam", "prodigy", "dog", "dowg", "polyaksgd"}
+    assert {f.name for f in forms.values() if f.facts.coupled} == coupled
+    # FTRL's parameter does not come from the old one, and the book's Nesterov is a sum of three
+    assert {name for name, f in forms.items() if not f.facts.step_sign} == {
+        "nesterov[book]", "ftrl[keras]", "ftrl[paper]",
+    }  # fmt: skip
+
+
+def test_of_the_three_that_tests_wrote_first():
     assert [r.facts.exact for r in (novograd, prodigy, adafactor)] == [True] * 3
     assert [r.facts.elementwise for r in (novograd, prodigy, adafactor)] == [False] * 3
     assert [r.facts.axes for r in (novograd, prodigy, adafactor)] == [False, False, True]

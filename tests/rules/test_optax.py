@@ -12,6 +12,8 @@ jax = pytest.importorskip("jax", reason="oracle jax is not installed")
 optax = pytest.importorskip("optax", reason="oracle optax is not installed")
 
 STEPS = 40
+# Later rules are compared in test_oracles.
+CLASSIC = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 # 40 steps of some tens of roundings of 1.1e-16; optax takes the power of t in float32 (6e-8) for Adafactor's decay
 TOLERANCE = {"adafactor": 1e-7}
 DOUBLE = 1e-13
@@ -107,7 +109,7 @@ def test_forty_steps(name, double):
 def test_every_rule_in_its_optax_convention_is_here():
     mine = cases()
     assert mine.keys() == set(NAMES)
-    for name, rule in tw.RULES.items():
+    for name, rule in ((name, tw.RULES[name]) for name in CLASSIC):
         given = [opt for opt, _ in mine.values() if opt.rule is rule.conventions["optax"]]
         for number, default in rule.conventions["optax"].defaults.items():
             assert any(opt.hyperparams[number] != default for opt in given), (name, number)

@@ -62,7 +62,7 @@ def test_other_types_of_numbers_are_refused(written, dtype):
 
 
 def test_there_is_no_such_number(written):
-    with pytest.raises(UsageError, match="no hyper-parameter `foo`: the rules have beta1, "):
+    with pytest.raises(UsageError, match="no hyper-parameter `foo`: the rules have a, alpha, "):
         assert_same_rule(written(ADAM), "adam", foo=0.1)
     with pytest.raises(UsageError, match="no hyper-parameter `learning_rte`: `learning_rate` is the nearest name"):
         identify(written(ADAM), learning_rte=0.3)

@@ -30,7 +30,7 @@ def test_every_rule_has_its_slips(rule):
         assert m.words.startswith(("with ", "without "))
         assert m.timing is not PLAIN or m.rule.digest != rule.digest or m.rule.slots != dict(rule.slots)
         right, wrong = m.lines
-        assert (right != wrong) == (m.body is not rule.text.body)
+        assert (right != wrong) == (m.body != m.right)
 
 
 def test_the_slips_that_are_asked_for_are_made():
@@ -55,6 +55,34 @@ def test_the_slips_that_are_asked_for_are_made():
     assert "order" in kinds(tw.RULES["nesterov"])
     assert "forgets" not in kinds(tw.RULES["sgd"])
     assert "no correction" not in kinds(tw.RULES["rmsprop"])
+
+
+@pytest.mark.parametrize(
+    "rule, convention, words, line",
+    [
+        ("momentum", "book", "with the old `v` for the new one in `w`", "w = w + v_old"),
+        ("momentum", "book", "without the line `v = momentum * v - lr * g`", None),
+        ("momentum", "book", "with `v - w` for `w + v`", "w = v - w"),
+        ("momentum", "book", "with `-momentum * v - lr * g` for `momentum * v - lr * g`", "v = -momentum * v - lr * g"),
+        ("adagrad", "torch", "with the sum of squares starting at 0", None),
+        ("amsgrad", "torch", "with `minimum` for `maximum(v_max, v)`", "v_max = minimum(v_max, v)"),
+        ("amsgrad", "torch", "with `v` for `maximum(v_max, v)`", "v_max = v"),
+        ("grams", "paper", "without `sign` around `g`", None),
+        ("ftrl", "paper", "without the `-` in front of `(z - sign(z) * l1) / ((beta + sqrt(n)) / lr + l2)`", None),
+        ("adamax", "paper", "with `m / u` whether `u > 0` or not", "w = w - lr / (1 - beta1**t) * (m / u)"),
+        ("novograd", "paper", "with `squared` whether `t == 1` or not", "v = squared"),
+        ("radam", "torch", "with the lines for `rho > 5` never", "r = 1"),
+        ("sm3", "paper", "without the factor `lr`, for vectors", "w = w - m"),
+    ],
+)
+def test_more_slips(rule, convention, words, line):
+    found = [m for m in mutations(tw.RULES[rule].conventions[convention]) if m.words == words]
+    assert any(line is None or line in m.lines[1] for m in found)
+    assert all(m.rule is not None for m in found)
+
+
+def test_an_order_in_which_a_line_reads_what_is_not_there_is_none():
+    assert all(m.rule is not None for m in mutations(tw.RULES["prodigy"]) if m.kind == "order")
 
 
 def test_what_a_slip_computes():

@@ -15,7 +15,12 @@ from thalweg.engine.program import plan_of
 from thalweg.engine.table import Table
 from thalweg.language import nodes as n
 
-RULES = [(name, convention) for name, rule in tw.RULES.items() for convention in rule.conventions]
+RULES = [
+    (name, convention)
+    for name, rule in tw.RULES.items()
+    for convention, form in rule.conventions.items()
+    if form.facts.elementwise and form.facts.step_sign
+]
 # Links that need no number of a whole tensor.
 ELEMENTWISE = {
     "before": lambda: (tw.clip_value(1.0), tw.noise(), tw.l2(0.1)),

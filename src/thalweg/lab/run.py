@@ -94,7 +94,7 @@ class _Training:
             between = time.perf_counter()
             self.seconds["gradient"] += between - start
             if math.isfinite(loss):
-                optimizer.update(params, grads)
+                optimizer.update(params, grads, value=loss)
                 self.seconds["update"] += time.perf_counter() - between
             else:
                 self._stop(epoch, f"the loss is {loss}")

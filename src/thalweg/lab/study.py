@@ -140,6 +140,8 @@ class Study:
         names = tuple(dict.fromkeys(DEFAULT_RULES if rules is None else rules))
         for name in names:
             _check_choice("rule", name, tuple(RULES))
+            if "lr" not in RULES[name].defaults:
+                raise ValueError(f"{RULES[name].title} has no learning rate, and rules are compared at several of them.")
         if lrs is None:
             spaces = {name: default_lrs(problem, RULES[name]) for name in names}
         else:
@@ -160,6 +162,8 @@ class Study:
             raise ValueError(f"A study needs at least one rule and each once, not {list(self.rules)}.")
         for name in self.rules:
             _check_choice("rule", name, tuple(RULES))
+            if "lr" not in RULES[name].defaults:
+                raise ValueError(f"{RULES[name].title} has no learning rate, and rules are compared at several of them.")
             if self.convention is not None:
                 _check_choice(f"convention of {name}", self.convention, tuple(RULES[name].conventions))
             _check_complete(self.form(name))

@@ -18,9 +18,10 @@ class Facts:
 
     exact: arrays meet only + - * / sqrt abs, selections and comparisons, so every backend gives the same bits.
     elementwise: no reductions; element i of the result depends on the elements i alone.
-    matrix: uses `@`, `.T`, `qr` or `eigh`: whole matrices, run as NumPy with BLAS and LAPACK.
+    matrix: uses `@`, `.T`, `qr`, `eigh` and their like, or keeps square matrices: run as NumPy with BLAS and LAPACK.
     axes: has one number a row or a column, so that a parameter needs two axes or more.
     needs_value: takes the loss of the step, `update(params, grads, value=loss)`.
+    takes_hessian: has a slot for what is given as `update(params, grads, hessian=diagonal)`, at some steps or at all.
     coupled: the step of one tensor depends on the others (`total`, shared slots); all of them count the optimizer's t.
     step_sign: -1 if the last assignment to the parameter reads `w = w - (step)`, +1 if `w = w + (step)`; 0 for a text
         of another shape, which links that act on the step refuse by name.
@@ -33,6 +34,7 @@ class Facts:
     matrix: bool
     axes: bool
     needs_value: bool
+    takes_hessian: bool
     coupled: bool
     step_sign: int
     model_numbers: tuple[str, ...]
@@ -50,6 +52,7 @@ def facts_of(text: n.Text, flat: Flat, slots: Mapping[str, Slot]) -> Facts:
         matrix=flat.has_matrix_words,
         axes=narrow,
         needs_value="value" in text.signature.numbers,
+        takes_hessian=any(slot.given for slot in slots.values()),
         coupled=bool(shared) or any(step.word == "total" for step in flat.steps),
         step_sign=_step_sign(text),
         model_numbers=_model_numbers(text, flat, slots, shared),

@@ -44,7 +44,7 @@ class Flat:
     """A rule as a straight line.
 
     kinds: of every name. outputs: parameter and slots -> the name that holds the new value. exact: arrays meet exact
-    words only. has_matrix_words: runs as NumPy.
+    words only. has_matrix_words: it has words for matrices, or keeps square ones, and runs as NumPy.
     """
 
     steps: tuple[Step, ...]
@@ -65,6 +65,8 @@ _INSTEAD = {
     "shared": "`total(...)` makes a number of the model of a number of each tensor",
     "rows": "`mean(x, axis=-1)` and its like give one number a row",
     "columns": "`mean(x, axis=-2)` and its like give one number a column",
+    "left": "`g @ g.T` is a square matrix of this side",
+    "right": "`g.T @ g` is a square matrix of this side",
 }
 
 
@@ -84,7 +86,8 @@ class _Flattener:
         self.line = 0
         self.fresh = 0
         self.exact = True
-        self.has_matrix_words = False
+        # Kernels know no square matrices, whether or not a word for matrices meets them.
+        self.has_matrix_words = any(slot.is_square for slot in slots.values())
 
     def error(self, problem: str) -> RuleError:
         return self.text.source.error(self.line, problem)
@@ -293,9 +296,8 @@ class _Flattener:
             return self.reduction(x, lazy=lazy)
         if x.word == "total":
             return self.total(x, lazy=lazy)
-        if x.word == "transpose":
-            self.has_matrix_words = True
-            return n.Call(x.word, (self.array(x, x.args[0], lazy=lazy),)), ARRAY
+        if word.kind == "matrix":
+            return self.matrix(x, lazy=lazy)
         if x.word == "where":
             return self.where(x, lazy=lazy)
         parts = [self.value(a, lazy=lazy) for a in x.args]
@@ -304,6 +306,19 @@ class _Flattener:
             raise self.error(f"`{n.shown(x)}`: numbers after a reduction know + - * /, comparisons, {_OF_NUMBERS}")
         self.exact = self.exact and (word.exact or kind == STEP)
         return n.Call(x.word, tuple(e for e, _ in parts)), kind
+
+    def matrix(self, x: n.Call, *, lazy: bool) -> tuple[n.Expr, Kind]:
+        """Convert a matrix word with one value; its last arguments may be numbers that are known before the step."""
+        self.has_matrix_words = True
+        word = WORDS[x.word]
+        count = word.arity - word.numbers
+        args = [self.array(x, a, lazy=lazy) for a in x.args[:count]]
+        for a in x.args[count:]:
+            e, kind = self.value(a, lazy=lazy)
+            if kind != STEP:
+                raise self.error(f"`{n.shown(x)}`: `{n.shown(a)}` is {kind}, and has to be known before the step")
+            args.append(e)
+        return n.Call(x.word, tuple(args)), TENSOR if word.gives_number else ARRAY
 
     def array(self, around: n.Expr, x: n.Expr, *, lazy: bool) -> n.Expr:
         """Convert an argument of a matrix word."""

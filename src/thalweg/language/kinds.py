@@ -62,7 +62,9 @@ ARRAY = Kind(3, rows=True, columns=True)
 ROWS = Kind(3, rows=True)
 COLUMNS = Kind(3, columns=True)
 
-_OF_SHAPE = {"array": ARRAY, "rows": ROWS, "columns": COLUMNS, "number": TENSOR, "shared": MODEL}
+_OF_SHAPE = {
+    "array": ARRAY, "rows": ROWS, "columns": COLUMNS, "left": ARRAY, "right": ARRAY, "number": TENSOR, "shared": MODEL,
+}  # fmt: skip
 
 
 def kind_of_slot(slot: Slot) -> Kind:

@@ -12,8 +12,9 @@ from thalweg.language.vocabulary import WORDS
 
 TextKind = Literal["rule", "link", "term"]
 
-STEP_NUMBERS = ("t", "value")
-"""Keyword arguments that are no hyper-parameters, given at each step: the step count, and the loss."""
+STEP_NUMBERS = ("t", "value", "fresh")
+"""Keyword arguments that are no hyper-parameters, given at each step: the step count, the loss, and whether there is a
+Hessian."""
 
 
 def is_given(name: str) -> bool:
@@ -74,7 +75,7 @@ def check_name(source: Source, node: Located, name: str, *, is_function: bool = 
 def _default(source: Source, name: str, node: ast.expr) -> float:
     line = source.line(node)
     if name in STEP_NUMBERS:
-        what = "the step count" if name == "t" else "the loss of the step"
+        what = {"t": "the step count", "value": "the loss of the step", "fresh": "1 where there is a Hessian"}[name]
         raise source.error(line, f"`{name}` is {what}: it is given at each step and has no default")
     try:
         value = ast.literal_eval(node)

@@ -19,7 +19,7 @@ def slots_of(text: n.Text, state: Mapping[str, Slot]) -> dict[str, Slot]:
         if name not in names:
             _fail(text, f"`state=` names `{name}`, which is no slot of the text; it has: {', '.join(names) or 'none'}")
         if not isinstance(slot, Slot):
-            kinds = 'full(start), copy("w"), number(start), shared(start), rows() or columns()'
+            kinds = 'full(start), copy("w"), number(start), shared(start), rows(), columns(), left() or right()'
             _fail(text, f"`state=` gives {slot!r} for `{name}`; use {kinds}")
     return {name: state.get(name, Slot()) for name in names}
 
@@ -48,7 +48,9 @@ def ranges_of(
             problem = f"`ranges=` names `{name}`, which is no hyper-parameter or slot of this text; it has: {known}"
             _fail(text, problem)
     try:
-        ranges = {name: range_of(name) for name in defaults} | {name: Range.parse(x) for name, x in given.items()}
+        ranges = {name: range_of(name) for name in defaults}
+        ranges |= {slot.block: Range.parse("whole [1, inf)") for slot in slots.values() if slot.block}
+        ranges |= {name: Range.parse(x) for name, x in given.items()}
     except ValueError as error:
         _fail(text, f"`ranges=`: {error}")
     for name, default in defaults.items():
@@ -62,7 +64,7 @@ def check_usage(text: n.Text, flat: Flat, slots: Mapping[str, Slot], defaults: M
     """Raise RuleError for an argument that changes nothing, or for a slot that starts at what does not exist."""
     for name, new in flat.outputs.items():
         slot = slots.get(name)
-        if new == name and not (slot and slot.copies):
+        if new == name and not (slot and (slot.copies or slot.given)):
             problem = "is never written; assign its new value, or take it out of the arguments"
             what = "slot" if slot else "parameter"
             raise text.source.error(text.return_line, f"the {what} `{name}` {problem}")
@@ -70,18 +72,20 @@ def check_usage(text: n.Text, flat: Flat, slots: Mapping[str, Slot], defaults: M
     gradient = text.signature.arrays[1]
     if gradient not in used:
         _fail(text, f"the gradient `{gradient}` changes neither the parameter nor a slot")
-    if "value" in text.signature.numbers and "value" not in used:
-        _fail(text, "the loss `value` changes neither the parameter nor a slot; take it out")
+    for name, what in (("value", "the loss"), ("fresh", "the number")):
+        if name in text.signature.numbers and name not in used:
+            _fail(text, f"{what} `{name}` changes neither the parameter nor a slot; take it out")
     for name in defaults:
         if name not in used:
             _fail(text, f"the hyper-parameter `{name}` changes neither the parameter nor a slot; use it or take it out")
     for name, slot in slots.items():
         if name not in used:
             _fail(text, f"the slot `{name}` is written and its old value is never read; take it out")
-        if isinstance(slot.start, str) and slot.start not in defaults:
-            known = ", ".join(defaults) or "none"
-            problem = f"starts at `{slot.start}`, which is no hyper-parameter of this text; it has: {known}"
-            _fail(text, f"the slot `{name}` {problem}")
+        for what, number in (("starts at", slot.start), ("is in blocks of", slot.block)):
+            if isinstance(number, str) and number and number not in defaults:
+                known = ", ".join(defaults) or "none"
+                problem = f"{what} `{number}`, which is no hyper-parameter of this text; it has: {known}"
+                _fail(text, f"the slot `{name}` {problem}")
 
 
 def _used(flat: Flat) -> set[str]:

@@ -22,7 +22,8 @@ class Word:
 
     exact: IEEE 754 fixes its result, so that every backend gives the same bits. of_numbers: it may be applied to
     numbers of tensors and of the model, which kernels compute; to numbers known before the step, every elementwise
-    word but `where` may.
+    word but `where` may. numbers: how many of a matrix word's arguments, the last ones, are numbers. gives_number: a
+    matrix word that makes a number of the tensor.
     """
 
     arity: int
@@ -30,6 +31,8 @@ class Word:
     exact: bool = True
     of_numbers: bool = False
     results: int = 1
+    numbers: int = 0
+    gives_number: bool = False
 
 
 WORDS: dict[str, Word] = {
@@ -43,6 +46,10 @@ WORDS: dict[str, Word] = {
     "total": Word(1, "model"),
     "transpose": Word(1, "matrix", exact=False),
     **{name: Word(1, "matrix", exact=False, results=2) for name in ("qr", "eigh")},
+    **{name: Word(1, "matrix", exact=False) for name in ("eye", "sorting")},
+    **{name: Word(1, "matrix", exact=False, gives_number=True) for name in ("nrows", "ncols")},
+    "blocks": Word(2, "matrix", exact=False, numbers=1),
+    "unblocks": Word(2, "matrix", exact=False),
 }
 
 SCOPE: dict[str, Any] = {name: getattr(words, name) for name in WORDS}

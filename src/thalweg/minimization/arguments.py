@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.optimizer import Optimizer
+from thalweg.quasi_newton import LBFGS
 
 
 def scipy_optimize() -> Any:
@@ -35,12 +36,27 @@ def starting_point(x0: ArrayLike) -> NDArray[Any]:
     return start
 
 
-def checked_optimizer(opt: Any, asker: str) -> Optimizer:
+def checked_optimizer(opt: Any, asker: str) -> Optimizer | LBFGS:
     """Return opt if it is an optimizer; raises TypeError that says how to make one."""
-    if isinstance(opt, Optimizer):
+    if isinstance(opt, Optimizer | LBFGS):
         return opt
-    hint = f"; {opt.__name__}(...) makes one" if isinstance(opt, type) and issubclass(opt, Optimizer) else ""
+    is_class = isinstance(opt, type) and issubclass(opt, Optimizer | LBFGS)
+    hint = f"; {opt.__name__}(...) makes one" if is_class else ""
     raise TypeError(f"{asker} works with an optimizer, such as tw.Adam(lr=0.1), and {opt!r} is none{hint}")
+
+
+def title_of(opt: Optimizer | LBFGS) -> str:
+    """Return what an optimizer is called in messages."""
+    return opt.rule.title if isinstance(opt, Optimizer) else "LBFGS"
+
+
+def check_bounds(opt: Optimizer | LBFGS, bounds: Any) -> None:
+    """Raise ValueError for bounds that the optimizer cannot keep."""
+    if bounds is not None and isinstance(opt, LBFGS):
+        raise ValueError(
+            "LBFGS keeps no bounds: clipping what it has found would make its picture of the curvature wrong; SciPy's "
+            "own method 'L-BFGS-B' keeps them"
+        )
 
 
 def count(name: str, given: Any, least: int = 0) -> int:

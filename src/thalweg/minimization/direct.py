@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from thalweg.minimization.arguments import checked_optimizer, count, scipy_optimize, starting_point
+from thalweg.minimization.arguments import check_bounds, checked_optimizer, count, scipy_optimize, starting_point
 from thalweg.minimization.box import Box
 from thalweg.minimization.functions import Array, Evaluations
 from thalweg.minimization.run import Limits, listener, run
 from thalweg.optimizer import Optimizer
+from thalweg.quasi_newton import LBFGS
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def minimize(
     fun: Callable[[Array], tuple[Any, Any]],
     x0: ArrayLike,
-    opt: Optimizer,
+    opt: Optimizer | LBFGS,
     steps: int = 200,
     callback: Callable[..., Any] | None = None,
     *,
@@ -43,7 +44,8 @@ def minimize(
             other kind of real number becomes float64.
         opt: an optimizer, such as `tw.Adam(lr=0.1)`. It takes the steps itself, so its state is that of the run, under
             the name "x". One that has taken steps already goes on from its state and its step count t; give a new one
-            to start afresh.
+            to start afresh. With `tw.LBFGS` a step is one call of update: up to max_iter iterations, and as many
+            evaluations of fun as these take.
         steps: the largest number of steps. Default 200.
         callback: called after each step as `callback(xk)` with a copy of the current point; or, if its one argument is
             called `intermediate_result`, as `callback(intermediate_result=r)`, where r is an OptimizeResult with the
@@ -62,16 +64,17 @@ def minimize(
         scipy.optimize.OptimizeResult with: x, fun, jac (the best point seen, its value and its gradient); x_last,
         fun_last (where the run ended; if that x is not finite, fun is not called there and the value is NaN); nit
         (steps, also those that opt leaves out or gathers for later), nfev, njev; success, status, message; optimizer,
-        which is opt. Status 0: gtol or ftol is reached, the only success. 1: all steps are taken. 3: x, its value or
-        its gradient is not finite, or the rule has a number that cannot be computed; the message says which, and at
-        which step. 99: the callback ended the run.
+        which is opt. Status 0: gtol, ftol, or a tolerance of LBFGS's own is reached, the only success. 1: all steps are
+        taken. 2: the line search of LBFGS finds no lower value. 3: x, its value or its gradient is not finite, or the
+        rule has a number that cannot be computed; the message says which, and at which step. 99: the callback ended the
+        run.
 
     Raises:
         ImportError: SciPy is not installed.
         TypeError, ValueError: an argument, or what fun returns, is not as above.
     """
     scipy_optimize()
-    checked_optimizer(opt, "minimize")
+    check_bounds(checked_optimizer(opt, "minimize"), bounds)
     x = starting_point(x0)
     box = Box.of(bounds, x)
     box.clip_start(x, stacklevel=3)

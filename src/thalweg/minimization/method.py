@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thalweg.minimization.arguments import checked_optimizer, count, scipy_optimize, starting_point
+from thalweg.minimization.arguments import (
+    check_bounds,
+    checked_optimizer,
+    count,
+    scipy_optimize,
+    starting_point,
+    title_of,
+)
 from thalweg.minimization.box import Box
 from thalweg.minimization.functions import Evaluations, differences
 from thalweg.minimization.run import Limits, listener, run
 from thalweg.optimizer import Optimizer
+from thalweg.quasi_newton import LBFGS
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
 _USER = 4
 
 
-def scipy_method(opt: Optimizer) -> ScipyMethod:
+def scipy_method(opt: Optimizer | LBFGS) -> ScipyMethod:
     """Make an optimizer a method for SciPy: `scipy.optimize.minimize(fun, x0, jac=True, method=scipy_method(opt))`.
 
     Each call works on a copy of opt, in the state in which opt is then: calls share nothing, and opt takes no step. The
@@ -60,7 +68,7 @@ class ScipyMethod:
     The result is that of `minimize`.
     """
 
-    optimizer: Optimizer
+    optimizer: Optimizer | LBFGS
 
     def __repr__(self) -> str:
         return f"scipy_method({self.optimizer!r})"
@@ -87,9 +95,10 @@ class ScipyMethod:
         **unknown: Any,
     ) -> OptimizeResult:
         """Minimize fun from x0: the call that SciPy makes. Raises ValueError for constraints."""
-        title = self.optimizer.rule.title
+        title = title_of(self.optimizer)
         _refuse_constraints(title, constraints)
         _warn_of_unused(title, hess, hessp, unknown)
+        check_bounds(self.optimizer, bounds)
         start = starting_point(x0)
         box = Box.of(bounds, start)
         box.clip_start(start, _USER)

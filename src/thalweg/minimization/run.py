@@ -17,6 +17,7 @@ from thalweg.minimization.arguments import check_tolerance, count, scipy_optimiz
 from thalweg.minimization.box import Box
 from thalweg.minimization.functions import Array, Evaluations, Point
 from thalweg.optimizer import Optimizer
+from thalweg.quasi_newton import LBFGS
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 NAME = "x"
 
 # The numbers that SciPy's BFGS gives as status, and the one of SciPy for every method that a callback has ended.
-SUCCESS, MAXITER, NONFINITE, CALLBACK = 0, 1, 3, 99
+SUCCESS, MAXITER, PRECISION, NONFINITE, CALLBACK = 0, 1, 2, 3, 99
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,21 @@ Listener = Callable[[Point], Ending | None]
 
 
 def run(
-    evaluate: Evaluations, x: Array, opt: Optimizer, limits: Limits, box: Box, tell: Listener, *, disp: bool
+    evaluate: Evaluations, x: Array, opt: Optimizer | LBFGS, limits: Limits, box: Box, tell: Listener, *, disp: bool
 ) -> OptimizeResult:
     """Take steps from x, which is moved, until the limits, the callback or a number that is not finite ends the run."""
     here = best = evaluate(0, x)
     lowest = deque([best.value], limits.ftol_steps + 1)
     ending = _broken(here) or limits.reached(here, lowest, box)
     while ending is None:
+        asked = evaluate.njev
         try:
             _step(opt, x, here, evaluate)
         except (NonFiniteError, NumberError) as error:
             ending = Ending(NONFINITE, f"Step {here.step + 1} could not be taken: {error}.")
+            break
+        if isinstance(opt, LBFGS) and np.array_equal(x, here.x):
+            ending = _at_rest(opt, searched=evaluate.njev > asked)
             break
         box.clip(x)
         here = evaluate(here.step + 1, x)
@@ -98,7 +103,7 @@ def run(
     return result
 
 
-def _step(opt: Optimizer, x: Array, here: Point, evaluate: Evaluations) -> None:
+def _step(opt: Optimizer | LBFGS, x: Array, here: Point, evaluate: Evaluations) -> None:
     """Take one step from here, in place; an optimizer that asks for a second point (`sam`) has it evaluated."""
 
     def closure(params: dict[str, Array]) -> tuple[float, dict[str, Array]]:
@@ -107,6 +112,14 @@ def _step(opt: Optimizer, x: Array, here: Point, evaluate: Evaluations) -> None:
         return point.value, {NAME: point.gradient}
 
     opt.update({NAME: x}, closure=closure)
+
+
+def _at_rest(opt: LBFGS, *, searched: bool) -> Ending:
+    """Return how a run ends whose optimizer stays where it is: it would do so in every further step."""
+    if searched:
+        return Ending(PRECISION, "The line search of LBFGS finds no lower value: the numbers have no more digits.")
+    own = f"tolerance_grad = {opt.tolerance_grad} or tolerance_change = {opt.tolerance_change}"
+    return Ending(SUCCESS, f"Optimization terminated successfully: LBFGS is within its own {own}.")
 
 
 def listener(callback: Callable[..., Any] | None, *, true_stops: bool) -> Listener:

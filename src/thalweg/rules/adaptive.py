@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thalweg.language.state import full
-from thalweg.rule import rule
+from thalweg.rule import rule, term
 from thalweg.words import sqrt, where
 
 BOOK = "Saito, Deep Learning from Scratch, O'Reilly Japan 2016, section 6.1"
@@ -12,12 +12,24 @@ ACCUMULATOR = {"h": full("initial_accumulator")}
 SECOND_MOMENT = {"v": full("initial_accumulator")}
 
 
+@term
+def rate(lr):
+    return lr
+
+
+@term
+def rmsprop_at_most(lr, decay_rate):
+    bound = lr / sqrt(1 - decay_rate)
+    return bound
+
+
 # eps is the paper's delta, which is added to the root and may be zero there.
 @rule(
     source="Duchi, Hazan & Singer 2011, JMLR 12, figure 1 (diagonal)",
     ranges={"h": SQUARES},
     title="AdaGrad",
     default="book",
+    bound=rate,
 )
 def adagrad(w, g, h, *, lr=0.01, eps=1e-8, eps_root=0.0):
     h = h + g**2
@@ -25,14 +37,21 @@ def adagrad(w, g, h, *, lr=0.01, eps=1e-8, eps_root=0.0):
     return w, h
 
 
-@adagrad.convention("book", source=f"{BOOK}, eq. (6.5) and (6.6)", ranges={"h": SQUARES})
+@adagrad.convention("book", source=f"{BOOK}, eq. (6.5) and (6.6)", ranges={"h": SQUARES}, bound=rate)
 def adagrad_book(w, g, h, *, lr=0.01, eps=1e-7, eps_root=0.0):
     h = h + g * g
     w = w - lr * g / (sqrt(h + eps_root) + eps)
     return w, h
 
 
-@adagrad.convention("torch", source="torch.optim.Adagrad", state=ACCUMULATOR, ranges={"h": SQUARES})
+@adagrad.convention(
+    "torch",
+    source="torch.optim.Adagrad",
+    state=ACCUMULATOR,
+    ranges={"h": SQUARES},
+    bound=rate,
+    contains={"adagrad[paper]": {"lr_decay": 0.0, "initial_accumulator": 0.0}},
+)
 def adagrad_torch(w, g, h, *, t, lr=0.01, lr_decay=0.0, initial_accumulator=0.0, eps=1e-10, eps_root=0.0):
     h = h + g * g
     w = w - lr / (1 + (t - 1) * lr_decay) * (g / (sqrt(h + eps_root) + eps))
@@ -44,6 +63,7 @@ def adagrad_torch(w, g, h, *, t, lr=0.01, lr_decay=0.0, initial_accumulator=0.0,
     source="TensorFlow's keras.optimizers.legacy.Adagrad; initial_accumulator is its initial_accumulator_value",
     state=ACCUMULATOR,
     ranges={"h": SQUARES},
+    bound=rate,
 )
 def adagrad_tensorflow(w, g, h, *, lr=1e-3, initial_accumulator=0.1, eps=1e-7, eps_root=0.0):
     h = h + g * g
@@ -57,6 +77,7 @@ def adagrad_tensorflow(w, g, h, *, lr=1e-3, initial_accumulator=0.1, eps=1e-7, e
     source="keras.optimizers.Adagrad; initial_accumulator is its initial_accumulator_value",
     state=ACCUMULATOR,
     ranges={"h": SQUARES},
+    bound=rate,
 )
 def adagrad_keras(w, g, h, *, lr=1e-3, initial_accumulator=0.1, eps=1e-7):
     h = h + g**2
@@ -70,6 +91,7 @@ def adagrad_keras(w, g, h, *, lr=1e-3, initial_accumulator=0.1, eps=1e-7):
     source="optax.adagrad, which has no default lr; initial_accumulator is its initial_accumulator_value",
     state=ACCUMULATOR,
     ranges={"h": SQUARES},
+    bound=rate,
 )
 def adagrad_optax(w, g, h, *, lr=0.01, initial_accumulator=0.1, eps=1e-7):
     h = h + g**2
@@ -78,7 +100,9 @@ def adagrad_optax(w, g, h, *, lr=0.01, initial_accumulator=0.1, eps=1e-7):
     return w, h
 
 
-@adagrad.convention("pennylane", source="PennyLane, AdagradOptimizer; stepsize is lr", ranges={"h": SQUARES})
+@adagrad.convention(
+    "pennylane", source="PennyLane, AdagradOptimizer; stepsize is lr", ranges={"h": SQUARES}, bound=rate
+)
 def adagrad_pennylane(w, g, h, *, lr=0.01, eps=1e-8):
     h = h + g**2
     w = w - lr / sqrt(h + eps) * g
@@ -91,6 +115,7 @@ def adagrad_pennylane(w, g, h, *, lr=0.01, eps=1e-8):
     ranges={"v": SQUARES},
     title="RMSprop",
     default="book",
+    bound=rmsprop_at_most,
 )
 def rmsprop(w, g, v, *, lr=0.01, decay_rate=0.9, eps=1e-8, eps_root=0.0):
     v = decay_rate * v + (1 - decay_rate) * g**2
@@ -98,14 +123,21 @@ def rmsprop(w, g, v, *, lr=0.01, decay_rate=0.9, eps=1e-8, eps_root=0.0):
     return w, v
 
 
-@rmsprop.convention("book", source="Deep Learning from Scratch, common/optimizer.py", ranges={"h": SQUARES})
+@rmsprop.convention(
+    "book", source="Deep Learning from Scratch, common/optimizer.py", ranges={"h": SQUARES}, bound=rmsprop_at_most
+)
 def rmsprop_book(w, g, h, *, lr=0.01, decay_rate=0.99, eps=1e-7, eps_root=0.0):
     h = decay_rate * h + (1 - decay_rate) * g * g
     w = w - lr * g / (sqrt(h + eps_root) + eps)
     return w, h
 
 
-@rmsprop.convention("torch", source="torch.optim.RMSprop; decay_rate is its alpha", ranges={"v": SQUARES})
+@rmsprop.convention(
+    "torch",
+    source="torch.optim.RMSprop; decay_rate is its alpha",
+    ranges={"v": SQUARES},
+    contains={"rmsprop[paper]": {"momentum": 0.0}},
+)
 def rmsprop_torch(w, g, v, b, *, lr=0.01, decay_rate=0.99, eps=1e-8, momentum=0.0, eps_root=0.0):
     v = decay_rate * v + (1 - decay_rate) * g**2
     b = momentum * b + g / (sqrt(v + eps_root) + eps)
@@ -166,7 +198,23 @@ def rmsprop_optax(w, g, v, b, *, lr=0.01, decay_rate=0.9, eps=1e-8, initial_accu
     return w, v, b
 
 
-@rmsprop.convention("pennylane", source="PennyLane, RMSPropOptimizer; stepsize is lr", ranges={"v": SQUARES})
+@rmsprop.convention(
+    "optax-centered",
+    source="optax.rmsprop(centered=True), which has no default lr; initial_accumulator is its initial_scale",
+    state=SECOND_MOMENT,
+    ranges={"v": SQUARES},
+)
+def rmsprop_optax_centered(w, g, v, a, b, *, lr=0.01, decay_rate=0.9, eps=1e-8, initial_accumulator=0.0, momentum=0.0):
+    a = decay_rate * a + (1 - decay_rate) * g
+    v = decay_rate * v + (1 - decay_rate) * g**2
+    b = momentum * b + lr * (1 / sqrt(v - a**2 + eps) * g)
+    w = w - b
+    return w, v, a, b
+
+
+@rmsprop.convention(
+    "pennylane", source="PennyLane, RMSPropOptimizer; stepsize is lr", ranges={"v": SQUARES}, bound=rmsprop_at_most
+)
 def rmsprop_pennylane(w, g, v, *, lr=0.01, decay_rate=0.9, eps=1e-8):
     v = decay_rate * v + (1 - decay_rate) * g * g
     w = w - lr / sqrt(v + eps) * g

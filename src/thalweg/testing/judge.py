@@ -22,6 +22,7 @@ from thalweg.testing.search import (
     Match,
     all_forms,
     best_of,
+    by_likelihood,
     by_nearness,
     double_explanation,
     explanation,
@@ -158,8 +159,15 @@ class _Asked:
 
     def _compared(self, recording: Recording, source: ClassSource | None) -> Identity:
         evidence = self.evidence(recording, source)
-        found = matches(evidence, all_forms())
+        likely, others = by_likelihood(evidence)
+        found = matches(evidence, likely)
         best = best_of(found)
+        if not best:
+            explained = _of_its_name(evidence, found)
+            if explained is not None:
+                return self._explained(evidence, explained, source)
+            found += matches(evidence, others)
+            best = best_of(found)
         meant = [m for m in found if evidence.is_named_after(m.rule)]
         if best and (not meant or any(m in best for m in meant)):
             return self._equal(evidence, best)
@@ -290,6 +298,13 @@ def _place_of_eps(evidence: Evidence, best: Sequence[Match]) -> Explained | None
         return None
     explained = explanation(evidence, matches(evidence, [usual]))
     return explained if explained is not None and explained.mutation.kind == "inside the root" else None
+
+
+def _of_its_name(evidence: Evidence, found: Sequence[Match]) -> Explained | None:
+    """Return the slip in the rule whose name the class bears, if it explains every bit with usual numbers."""
+    meant = [m for m in found if evidence.is_named_after(m.rule)]
+    explained = explanation(evidence, by_nearness(evidence, meant)) if meant else None
+    return explained if explained and explained.match.fit.exact and not explained.match.unusual else None
 
 
 def _difference(recording: Recording, match: Match) -> Difference | None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from thalweg.language import nodes as n
-from thalweg.language.state import Slot, full
+from thalweg.language.state import Slot
 from thalweg.language.terms import inline
+from thalweg.language.zeros import without
 from thalweg.rule import Family, Rule
 from thalweg.testing.replay import PLAIN, Timing
 from thalweg.testing.rewrites import Slip, called, local_slips, rewritten
@@ -25,7 +26,7 @@ class Mutation:
 
     kind: `operator`, `left out`, `inside the root` ... words: what was done, as the end of "equal to it ...". rank: the
     smaller, the more common is the slip. of, right: the right rule and its text. body, state: text and slots with the
-    slip. timing: how it is called.
+    slip. timing: how it is called. of_vectors: the slip in the rule for vectors, where it is there.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Mutation:
     body: Body
     state: tuple[tuple[str, Slot], ...] = ()
     timing: Timing = PLAIN
+    of_vectors: Mutation | None = None
 
     @cached_property
     def rule(self) -> Rule | None:
@@ -45,6 +47,10 @@ class Mutation:
         text = replace(self.of.text, body=self.body)
         family = Family(self.of.name, self.of.title, self.of.convention_name)
         declared = replace(self.of.declared, state={**self.of.declared.state, **dict(self.state)})
+        if self.of_vectors is not None:
+            text, declared = self.of.text, replace(self.of.declared, vectors=self.of_vectors.rule)
+            if declared.vectors is None:
+                return None
         try:
             return Rule(text, family, declared, composed=True)
         except (ValueError, TypeError, KeyError):  # RuleError among them; KeyError: a name that is not there yet
@@ -68,29 +74,15 @@ def mutations(rule: Rule, zeros: frozenset[str] = frozenset()) -> tuple[Mutation
     """
     found: dict[tuple[object, ...], Mutation] = {}
     body, _ = inline(rule.text) if any(_has_terms(s) for s in rule.text.body) else (rule.text.body, ())
-    body = tuple(n.map_expressions(s, lambda x: _without(x, zeros)) for s in body) if zeros else body
+    body = tuple(n.map_expressions(s, lambda x: without(x, zeros)) for s in body) if zeros else body
     for mutation in (*_of_timing(rule, body), *_of_names(rule, body), *_of_expressions(rule, body),
-                     *_of_order(rule, body), *_of_starts(rule, body)):  # fmt: skip
+                     *_of_order(rule, body), *_of_slots(rule, body), *_without_a_line(rule, body),
+                     *_of_starts(rule, body), *_of_vectors(rule)):  # fmt: skip
         if mutation.body == body and not mutation.state and mutation.timing is PLAIN:
             continue
-        key = (tuple(n.lines(mutation.body)), mutation.state, mutation.timing)
+        key = (mutation.of_vectors is None, tuple(n.lines(mutation.body)), mutation.state, mutation.timing)
         found.setdefault(key, mutation)
     return tuple(sorted(found.values(), key=lambda m: m.rank))
-
-
-def _without(x: n.Expr, zeros: frozenset[str]) -> n.Expr:
-    """Return x where some names are zero."""
-    x = n.rebuild(x, lambda part: _without(part, zeros))
-    match x:
-        case n.Name(name) if name in zeros:
-            return n.Num(0.0)
-        case n.Bin("+", rest, n.Num(0.0)) | n.Bin("+", n.Num(0.0), rest) | n.Bin("-", rest, n.Num(0.0)):
-            return rest
-        case n.Bin("*", _, n.Num(0.0)) | n.Bin("*", n.Num(0.0), _) | n.Bin("/", n.Num(0.0), _):
-            return n.Num(0.0)
-        case n.Bin("/", rest, n.Num(1.0)) | n.Bin("*", rest, n.Num(1.0)) | n.Bin("*", n.Num(1.0), rest):
-            return rest
-    return x
 
 
 def _has_terms(s: n.Stmt) -> bool:
@@ -119,6 +111,10 @@ def _rewritten_block(
     for i, s in enumerate(body):
         for new, slip in _rewritten_statement(s, change):
             yield (*body[:i], new, *body[i + 1 :]), slip
+        if isinstance(s, n.If):
+            for arm, often in ((s.body, "always"), (s.orelse, "never")):
+                words = f"with the lines for `{n.shown(s.cond)}` {often}"
+                yield (*body[:i], *arm, *body[i + 1 :]), Slip("one case", words, 5)
 
 
 def _rewritten_statement(
@@ -147,8 +143,19 @@ def _of_order(rule: Rule, body: Body) -> Iterator[Mutation]:
             rest = [*body[:i], *body[i + 1 :]]
             moved = (*rest[:j], body[i], *rest[j:])
             words = _order_in_words(rule, body, moved)
-            if i != j and words:
+            if i != j and words and _reads_what_is_there(rule, moved):
                 yield Mutation("order", words, 1, rule, body, moved)
+
+
+def _reads_what_is_there(rule: Rule, body: Body) -> bool:
+    """Tell whether every name of a text has a value where it is read."""
+    there = {*rule.text.signature.arrays, *rule.text.signature.numbers}
+    for s in body:
+        missing = _read_by(s) - there
+        if missing and not (isinstance(s, n.If) and missing <= n.assigned((s,))):
+            return False
+        there |= n.assigned((s,))
+    return True
 
 
 def _order_in_words(rule: Rule, body: Body, moved: Body) -> str:
@@ -166,6 +173,40 @@ def _order_in_words(rule: Rule, body: Body, moved: Body) -> str:
                     twice = ", which counts the momentum twice" if rule.name == "nesterov" else ""
                     return f"with {called(rule, name)} updated before {target} reads it{twice}"
     return ""
+
+
+def _without_a_line(rule: Rule, body: Body) -> Iterator[Mutation]:
+    """A line left out, after which what it assigns stays as it was."""
+    for i, s in enumerate(body):
+        rest = (*body[:i], *body[i + 1 :])
+        if isinstance(s, n.Assign) and rest and _reads_what_is_there(rule, rest):
+            yield Mutation("left out", f"without the line `{_shown((s,))[0]}`", 4, rule, body, rest)
+
+
+def _of_slots(rule: Rule, body: Body) -> Iterator[Mutation]:
+    """The old value of a slot, or of the parameter, for the new one: in one line, and in one place of it."""
+    for name in (rule.text.signature.arrays[0], *rule.slots):
+        old = f"{name}_old"
+        kept = n.Assign((old,), (n.Name(name),), body[0].line)
+
+        def in_one_place(x: n.Expr, name: str = name, old: str = old) -> Iterator[tuple[n.Expr, Slip]]:
+            if x == n.Name(name):
+                yield n.Name(old), Slip("old slot", "", 2)
+
+        first = min((k for k, s in enumerate(body) if name in n.assigned((s,))), default=len(body))
+        for k in range(first + 1, len(body)):
+            if name not in _read_by(body[k]):
+                continue
+            target = ", ".join(f"`{n.written_name(x)}`" for x in sorted(n.assigned((body[k],))))
+            words = f"with the old `{n.written_name(name)}` for the new one in {target}"
+            throughout = n.map_expressions(body[k], lambda x, name=name, old=old: _renamed(x, name, old))  # type: ignore[misc]
+            one_place = _rewritten_statement(body[k], lambda x, change=in_one_place: rewritten(x, change))  # type: ignore[misc]
+            for line in (throughout, *(s for s, _ in one_place)):
+                yield Mutation("old slot", words, 2, rule, body, (kept, *body[:k], line, *body[k + 1 :]))
+
+
+def _renamed(x: n.Expr, name: str, other: str) -> n.Expr:
+    return n.Name(other) if x == n.Name(name) else n.rebuild(x, lambda part: _renamed(part, name, other))
 
 
 def _read_by(s: n.Stmt) -> set[str]:
@@ -249,10 +290,18 @@ def _corrections(s: n.Stmt) -> set[n.Expr]:
 
 def _of_starts(rule: Rule, body: Body) -> Iterator[Mutation]:
     for name, slot in rule.slots.items():
-        if slot == Slot():
-            for at in (0.1, 1.0):
+        for at in (0.0, 0.1, 1.0) if slot.is_kept else ():
+            if slot.copies or slot.start != at:
                 words = f"with {called(rule, name)} starting at {at:g}"
-                yield Mutation("start", words, 6, rule, body, body, ((name, full(at)),))
+                started = replace(slot, start=at, copies=False)
+                yield Mutation("start", words, 6, rule, body, body, ((name, started),))
+
+
+def _of_vectors(rule: Rule) -> Iterator[Mutation]:
+    """The slips of the rule for parameters of fewer than two axes."""
+    for m in mutations(rule.vectors) if rule.vectors is not None else ():
+        if m.timing is PLAIN:
+            yield Mutation(m.kind, f"{m.words}, for vectors", m.rank, rule, m.right, m.body, m.state, of_vectors=m)
 
 
 def _of_timing(rule: Rule, body: Body) -> Iterator[Mutation]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.binding import start
 from thalweg.engine.interpreter import evaluate
 from thalweg.errors import NumberError
 from thalweg.rule import Rule
@@ -177,8 +178,8 @@ def _play_row(
     wanted, meaning = rule.text.signature.numbers, rule.meaning
     state: list[Any] = []
     for step, (w, g, now) in enumerate(zip(recording.before, recording.gradients, numbers, strict=False), 1):
-        state = state or [_start(rule, slot, now, w) for slot in rule.slots]
-        known = now | {"t": step, "value": recording.world.loss(step)}
+        state = state or [start(rule, slot, now, w) for slot in rule.slots]
+        known = now | {"t": step, "value": recording.world.loss(step), "fresh": 0.0}
         new, *fresh = meaning([w, g, *state], {name: known[name] for name in wanted})
         yield new
         if timing.keeps(step):
@@ -199,7 +200,7 @@ def _play_tensors(
         params, grads = recording.split(recording.before[step - 1]), recording.split(recording.gradients[step - 1])
         if not states:
             for name, one in rules.items():
-                begun = {slot: _start(one, slot, now, first[name]) for slot in one.slots}
+                begun = {slot: start(one, slot, now, first[name]) for slot in one.slots}
                 shared |= {slot: x for slot, x in begun.items() if one.slots[slot].shape == "shared"}
                 states[name] = {slot: x for slot, x in begun.items() if slot not in shared}
         found: dict[str, NDArray[Any]] = {}
@@ -208,7 +209,7 @@ def _play_tensors(
             own = []
             for name in mine:
                 t = clock(step, names.index(name), len(names))
-                known = now | {"t": t, "value": recording.world.loss(step)}
+                known = now | {"t": t, "value": recording.world.loss(step), "fresh": 0.0}
                 own.append({k: known[k] for k in one.text.signature.numbers})
             results = evaluate(
                 one, [params[x] for x in mine], [grads[x] for x in mine], [states[x] for x in mine], own, shared
@@ -228,13 +229,3 @@ def _rule_for(rule: Rule, w: NDArray[Any]) -> Rule:
     if w.ndim < 2 and (rule.facts.axes or rule.facts.matrix):
         raise ValueError(f"{rule.title} is a rule for matrices")
     return rule
-
-
-def _start(rule: Rule, name: str, numbers: dict[str, float], w: NDArray[Any] | None = None) -> Any:
-    """Return a slot as it is before the first step."""
-    slot = rule.slots[name]
-    if slot.copies and w is not None:
-        return w.copy()
-    first = numbers[slot.start] if isinstance(slot.start, str) else slot.start
-    shape = None if w is None else slot.shape_for(w.shape)
-    return first if shape is None or w is None else np.full(shape, first, w.dtype)

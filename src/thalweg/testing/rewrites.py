@@ -58,7 +58,8 @@ def _with_part(x: n.Expr, i: int, new: n.Expr) -> n.Expr:
 def local_slips(rule: Rule) -> Local:
     """Return what can go wrong with one node of a rule's text."""
     fractions = [name for name in rule.defaults if 0.5 in rule.ranges[name] and 1.0 not in rule.ranges[name]]
-    slots = list(rule.slots)
+    numbers = [name for name, slot in rule.slots.items() if slot.is_number]
+    arrays = [name for name in (rule.text.signature.arrays[1], *rule.slots) if name not in numbers]
 
     def local(x: n.Expr) -> Iterator[tuple[n.Expr, Slip]]:
         match x:
@@ -67,22 +68,43 @@ def local_slips(rule: Rule) -> Local:
                 yield from _steps(rule, x)
                 if op in _BINARY:
                     yield from _BINARY[op](rule, left, right)
-            case n.Call("sqrt", (inner,)):
-                yield inner, Slip("no root", f"without the root of `{n.shown(inner)}`", 2)
-            case n.Call("square", (inner,)):
-                yield inner, Slip("no square", f"with `{n.shown(inner)}` that is not squared", 2)
+            case n.Call("power", (left, right)):
+                yield from _power(rule, left, right)
+            case n.Call() | n.Neg() | n.IfElse():
+                yield from _unwrapped(x)
             case n.Name(name) if name in fractions:
                 opposite = n.Bin("-", n.Num(1.0), x)
                 yield opposite, Slip("opposite", f"with `1 - {name}` for `{name}`", 5)
                 for other in fractions:
                     if other != name:
                         yield n.Name(other), Slip("other name", f"with `{other}` for `{name}`", 4)
-            case n.Name(name) if name in slots or name == rule.text.signature.arrays[1]:
-                for other in (rule.text.signature.arrays[1], *slots):
+            case n.Name(name) if name in arrays or name in numbers:
+                for other in arrays if name in arrays else numbers:
                     if other != name:
                         yield n.Name(other), Slip("other name", f"with `{other}` for `{name}`", 6)
 
     return local
+
+
+def _unwrapped(x: n.Call | n.Neg | n.IfElse) -> Iterator[tuple[n.Expr, Slip]]:
+    """What stands around something left out; one of two for the larger of both; one case for both."""
+    match x:
+        case n.Call("sqrt" | "cbrt", (inner,)):
+            yield inner, Slip("no root", f"without the root of `{n.shown(inner)}`", 2)
+        case n.Call("square", (inner,)):
+            yield inner, Slip("no square", f"with `{n.shown(inner)}` that is not squared", 2)
+        case n.Call("abs" | "sign" | "clip" as word, (inner, *_)):
+            yield inner, Slip("left out", f"without `{word}` around `{n.shown(inner)}`", 3)
+        case n.Neg(inner):
+            yield inner, Slip("operator", f"without the `-` in front of `{n.shown(inner)}`", 3)
+        case n.Call("maximum" | "minimum" as word, (left, right)):
+            other = {"maximum": "minimum", "minimum": "maximum"}[word]
+            yield n.Call(other, (left, right)), Slip("exchanged", f"with `{other}` for `{n.shown(x)}`", 3)
+            for part in (left, right):
+                yield part, Slip("left out", f"with `{n.shown(part)}` for `{n.shown(x)}`", 4)
+        case n.IfElse(cond, then, otherwise) | n.Call("where", (cond, then, otherwise)):
+            for part in (then, otherwise):
+                yield part, Slip("one case", f"with `{n.shown(part)}` whether `{n.shown(cond)}` or not", 5)
 
 
 def _beside(rule: Rule, op: str, new: str, right: n.Expr) -> str:
@@ -115,6 +137,7 @@ def _sum(rule: Rule, a: n.Expr, b: n.Expr) -> Iterator[tuple[n.Expr, Slip]]:
     yield a, Slip("left out", f"without `+ {n.shown(b)}`", 2)
     yield b, Slip("left out", f"without `{n.shown(a)} +`", 2)
     yield n.Bin("*", a, b), Slip("operator", _beside(rule, "+", "*", b), 4)
+    yield n.Bin("-", b, a), Slip("operator", f"with `{n.shown(b)} - {n.shown(a)}` for `{n.shown(a)} + {n.shown(b)}`", 5)
 
 
 def _difference(rule: Rule, a: n.Expr, b: n.Expr) -> Iterator[tuple[n.Expr, Slip]]:
@@ -128,6 +151,8 @@ def _difference(rule: Rule, a: n.Expr, b: n.Expr) -> Iterator[tuple[n.Expr, Slip
         n.Bin("-", b, a),
         Slip("exchanged", f"with `{n.shown(b)} - {n.shown(a)}` for `{n.shown(a)} - {n.shown(b)}`", 4),
     )
+    both = n.Bin("-", n.Neg(a), b)
+    yield both, Slip("operator", f"with `{n.shown(both)}` for `{n.shown(a)} - {n.shown(b)}`", 6)
 
 
 def _power(rule: Rule, a: n.Expr, b: n.Expr) -> Iterator[tuple[n.Expr, Slip]]:

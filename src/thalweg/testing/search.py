@@ -14,6 +14,7 @@ from thalweg.testing.numbers import Choice, choices
 from thalweg.testing.replay import PLAIN, Fit, Timing, replay
 from thalweg.testing.subject import Recording
 
+_USUAL = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 _FORMS_LOOKED_INTO = 12
 """How many of the nearest forms are looked into for a slip."""
 _BEGINNING = 20
@@ -94,6 +95,13 @@ def all_forms() -> list[Rule]:
     return found
 
 
+def by_likelihood(evidence: Evidence) -> tuple[list[Rule], list[Rule]]:
+    """Return the forms looked at first, of the six that everybody writes and of a class's own name; and the rest."""
+    forms = all_forms()
+    likely = [form for form in forms if form.name in _USUAL or evidence.is_named_after(form)]
+    return likely, [form for form in forms if form not in likely]
+
+
 def matches(evidence: Evidence, forms: Sequence[Rule]) -> list[Match]:
     """Return how well each form fits, with the numbers that fit best; forms that cannot be played are left out."""
     found: list[Match] = []
@@ -110,9 +118,20 @@ def best_of(found: Sequence[Match]) -> list[Match]:
 
     A number that stands nowhere in the object speaks for the form that has it as its default.
     """
-    agreeing = [m for m in found if m.fit.agrees]
+    agreeing = _without_wider([m for m in found if m.fit.agrees])
     best = [m for m in agreeing if m.fit.exact] or sorted(agreeing, key=lambda m: m.fit.worst)
     return [m for m in best if not m.unusual] or best
+
+
+def _without_wider(found: list[Match]) -> list[Match]:
+    """Return matches without rules that contain another one which agrees as well: AdamW, with a decay of nothing."""
+    by_name = {f"{m.rule.name}[{m.rule.convention_name}]": m for m in found}
+
+    def is_wider(m: Match) -> bool:
+        contained = [by_name[other] for other in m.rule.contains if other in by_name]
+        return any(other.fit.exact or not m.fit.exact for other in contained)
+
+    return [m for m in found if not is_wider(m)]
 
 
 def by_nearness(evidence: Evidence, found: Sequence[Match]) -> list[Match]:

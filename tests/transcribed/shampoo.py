@@ -1,0 +1,175 @@
+"""Shampoo in blocks. A vector has one block for each element: its diagonal form, whose exponent is -1/2.
+
+What rounding does to a root: eigenvalues are wrong by a few 1e-16 of the largest, and a direction turns by that over
+the distance to the others. As L holds g g', what g has in the direction of an eigenvalue k times smaller than the
+largest is at most k^(-1/2) of it, and k^(1/4) stretches that; the direction's own error, k * 1e-16, counts for no more
+than the step is long, which is about one. Gradients over two decades make k some 1e4. 1e-11 is allowed.
+
+Where L is singular, what rounding leaves of g in the direction that has nothing is stretched by eps^(-1/4), 1e3 by
+default: 1e-15 of g becomes 1e-12. In the runs where eps is below the rounding of the eigenvalue itself that is 1e4, and
+more where the direction is near that of a small eigenvalue: up to 1e-7 of a step was seen, and steps are 1e-5 there.
+"""
+
+from __future__ import annotations
+
+from mpmath import diag, eigsy, eye, matrix, mnorm, mpf, sqrt
+
+from tests.transcribed.base import paper
+
+NEAR = dict(level="tensor", decades=2.0, tolerance=1e-11)
+# An eigenvalue of zero comes out above or below eps, and below zero; without averages at each step.
+ROUNDED = [dict(lr=1e-5, eps=1e-16, block_size=size) for size in (7.0, 3.0)]
+SINGULAR = [numbers | dict(beta1=0.0, beta2=0.0) for numbers in ROUNDED]
+SHORT = dict(eps=1e22)  # the direction is so short that 1e-16 counts beside it
+
+
+def plus(old, new, beta=1):
+    """The moving average of a number or a matrix, or the sum if beta is one; zero stands for no old matrix."""
+    new = new if beta == 1 else (1 - beta) * new
+    return beta * old + new if old else new
+
+
+def each_plus(old, new, beta=1):
+    """The same of each of some numbers."""
+    return [plus(a, b, beta) for a, b in zip(old or [mpf(0)] * len(new), new, strict=True)]
+
+
+def corrected(x, beta, t):
+    """An average that started at zero; nothing is done to a sum."""
+    return x / (1 - beta**t) if beta != 1 else x
+
+
+def blocks(shape, size):
+    """Yield where the elements of a block stand in C order, by rows; at most so many rows and columns, as they come."""
+    (n, m), size = shape, int(size)
+    for i in range(0, n, size):
+        for j in range(0, m, size):
+            yield [[a * m + b for b in range(j, min(j + size, m))] for a in range(i, min(i + size, n))]
+
+
+def part(x, block):
+    """A block of the matrix whose elements stand in C order."""
+    return matrix([[x[i] for i in row] for row in block])
+
+
+def by_blocks(f, shape, size):
+    """The elements in C order of a matrix whose blocks f gives; f takes their number and their places."""
+    found = {}
+    for k, block in enumerate(blocks(shape, size)):
+        found.update(zip((i for row in block for i in row), f(k, block), strict=True))
+    return [found[i] for i in range(shape[0] * shape[1])]
+
+
+def root(x):
+    """The inverse fourth root: one matrix, whatever sign eigenvectors have, and whatever basis those of one value."""
+    values, vectors = eigsy(x)
+    return vectors * diag([1 / sqrt(sqrt(a)) for a in values]) * vectors.T
+
+
+# L and R start at eps times the identity.
+@paper(
+    "shampoo",
+    "paper",
+    equation="Gupta, Koren & Singer 2018, arXiv:1802.09568, Algorithm 1; of vectors, Algorithm 2 with a diagonal",
+    other=dict(lr=0.23, eps=4.7, block_size=2.0),
+    edges=ROUNDED,
+    **NEAR,
+)
+def shampoo(w, g, s, t, shape, lr, eps, block_size):
+    if len(shape) < 2:
+        s["H"] = each_plus(s["H"] or [eps] * len(g), [x**2 for x in g])
+        return [p - lr * x / sqrt(h) for p, x, h in zip(w, g, s["H"], strict=True)]
+
+    def step(k, block):
+        x = part(g, block)
+        s["L", k] = (s["L", k] or eps * eye(x.rows)) + x * x.T
+        s["R", k] = (s["R", k] or eps * eye(x.cols)) + x.T * x
+        return root(s["L", k]) * x * root(s["R", k])
+
+    return [p - lr * u for p, u in zip(w, by_blocks(step, shape, block_size), strict=True)]
+
+
+# The authors of DistributedShampoo ------------------------------------------------------------------------------------
+#
+# The first moment is preconditioned. L and R are averages if beta2 < 1, corrected as Adam's are; eps is added to what
+# the root is taken of. The decay is added to that, and momentum sums it all.
+
+META = "facebookresearch/optimizers, distributed_shampoo.py, _compute_search_directions"
+
+
+def preconditioned(u, g, s, t, shape, beta2, eps, block_size, graft=None):
+    """The direction of Shampoo, in each block as long as that of another method, if there is one."""
+
+    def direction(k, block):
+        x = part(g, block)
+        s["L", k] = plus(s["L", k], x * x.T, beta2)
+        s["R", k] = plus(s["R", k], x.T * x, beta2)
+        left, right = (corrected(a, beta2, t) for a in (s["L", k], s["R", k]))
+        found = root(left + eps * eye(x.rows)) * part(u, block) * root(right + eps * eye(x.cols))
+        return found if graft is None else found * mnorm(part(graft, block), "f") / (mnorm(found, "f") + mpf("1e-16"))
+
+    return by_blocks(direction, shape, block_size)
+
+
+def moment(g, s, t, beta1):
+    """The first moment, corrected."""
+    s["m"] = each_plus(s["m"], g, beta1)
+    return [corrected(m, beta1, t) for m in s["m"]]
+
+
+def divided(u, g, s, t, beta2, eps):
+    """What AdaGrad divides, or Adam if beta2 < 1; eps beside the root."""
+    s["v"] = each_plus(s["v"], [x**2 for x in g], beta2)
+    return [a / (sqrt(corrected(v, beta2, t)) + eps) for a, v in zip(u, s["v"], strict=True)]
+
+
+def stepped(w, u, s, lr, momentum, weight_decay):
+    s["M"] = [momentum * a + (x + weight_decay * p) for a, x, p in zip(s["M"] or [mpf(0)] * len(w), u, w, strict=True)]
+    return [p - lr * a for p, a in zip(w, s["M"], strict=True)]
+
+
+OTHER = dict(lr=0.23, beta1=0.71, beta2=0.83, eps=0.31, momentum=0.57, weight_decay=0.19, block_size=2.0)
+
+
+@paper("shampoo", "facebook", equation=META, other=OTHER, edges=SINGULAR, idle=1, **NEAR)
+def shampoo_meta(w, g, s, t, shape, lr, beta1, beta2, eps, momentum, weight_decay, block_size):
+    u = moment(g, s, t, beta1)
+    if len(shape) < 2:
+        s["H"] = each_plus(s["H"], [x**2 for x in g], beta2)
+        u = [a / sqrt(corrected(h, beta2, t) + eps) for a, h in zip(u, s["H"], strict=True)]
+    else:
+        u = preconditioned(u, g, s, t, shape, beta2, eps, block_size)
+    return stepped(w, u, s, lr, momentum, weight_decay)
+
+
+# In a block of one element the direction is of no concern, and the other method's step is what comes out.
+@paper(
+    "shampoo",
+    "facebook-adagrad",
+    equation=f"{META} and _precondition_and_grafting; adagrad_preconditioner_list.py",
+    other=OTHER | dict(eps_graft=0.47),
+    edges=[*SINGULAR, SHORT],
+    idle=1,
+    **NEAR,
+)
+def shampoo_adagrad(w, g, s, t, shape, lr, beta1, beta2, eps, eps_graft, momentum, weight_decay, block_size):
+    u = moment(g, s, t, beta1)
+    other = divided(u, g, s, t, 1, eps_graft)
+    u = other if len(shape) < 2 else preconditioned(u, g, s, t, shape, beta2, eps, block_size, other)
+    return stepped(w, u, s, lr, momentum, weight_decay)
+
+
+@paper(
+    "shampoo",
+    "facebook-adam",
+    equation=f"{META} and _precondition_and_grafting; adagrad_preconditioner_list.py",
+    other=OTHER | dict(beta2_graft=0.93, eps_graft=0.47),
+    edges=[*SINGULAR, SHORT, dict(beta2=1.0, beta2_graft=1.0)],
+    idle=1,
+    **NEAR,
+)
+def shampoo_adam(w, g, s, t, shape, lr, beta1, beta2, eps, beta2_graft, eps_graft, momentum, weight_decay, block_size):
+    u = moment(g, s, t, beta1)
+    other = divided(u, g, s, t, beta2_graft, eps_graft)
+    u = other if len(shape) < 2 else preconditioned(u, g, s, t, shape, beta2, eps, block_size, other)
+    return stepped(w, u, s, lr, momentum, weight_decay)
