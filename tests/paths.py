@@ -16,6 +16,7 @@ STEPS = 40
 HALFWAY = 21
 SHAPES = {"W": (4, 3), "b": (3,), "s": ()}
 MATRICES = {"W": (4, 3), "V": (3, 3)}
+WIDE = {"V": (2, 3)}  # more columns than rows, by one: the first basis of SOAP needs single eigenvalues
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def run(rule, convention, kind="defaults"):
     of = PAPERS[rule, convention]
     form = tw.RULES[rule].conventions[convention]
     numbers, later = of.runs[kind], {} if kind == "defaults" else of.later
-    shapes = MATRICES if of.level == "matrix" else SHAPES
+    shapes = MATRICES if of.level == "matrix" else SHAPES | (WIDE if of.needs_shape else {})
     rng = np.random.default_rng(3)
     start = {name: np.array(rng.standard_normal(shape)) for name, shape in shapes.items()}
     if of.level == "tensor":

@@ -84,8 +84,13 @@ def convention(forms: list[str], default: str) -> list[str]:
     return (
         [kind, rest]
         if len(kind) <= 120
-        else ["        convention: Literal[", f"            {listed}", "        ]", rest]
+        else ["        convention: Literal[", *(f"            {form!r}," for form in forms), "        ]", rest]
     )
+
+
+def shown(default: float) -> str:
+    """Return a default as it may stand in a stub, which asks for short numbers."""
+    return repr(default).replace("e+", "e") if len(repr(default)) <= 10 else "..."
 
 
 def class_stub(rule: Rule) -> str:
@@ -94,7 +99,7 @@ def class_stub(rule: Rule) -> str:
     others = [name for form in forms.values() for name in defaults_of(form) if name not in own]
     lines = [f"class {rule.title}(Optimizer):", "    def __init__(", "        self,"]
     for name, default in own.items():
-        lines.append(f"        {name}: float | Schedule{'' if default is None else f' = {default!r}'},")
+        lines.append(f"        {name}: float | Schedule{'' if default is None else f' = {shown(default)}'},")
     lines += [
         "        *,",
         *convention(list(forms), rule.family.default),

@@ -96,7 +96,11 @@ WORDS = [
         2,
         "the words are: sqrt square abs sign maximum minimum clip where exp log tanh cbrt atan2 sum",
     ),
-    ("w = w - lr * foo(g)", 2, "total qr eigh eye sorting nrows ncols blocks unblocks, the operators + - * / ** @ and comparisons, `x.T`, `a if c else b`"),
+    (
+        "w = w - lr * foo(g)",
+        2,
+        "total qr eigh eye sorting nrows ncols blocks unblocks, the operators + - * / ** @ and comparisons, `x.T`",
+    ),
     ("w = w - lr * sqr(g)", 2, "`sqr` is not a word of the language; did you mean `sqrt`?"),
     ("w = w - lr * np.linalg.nrm(g)", 2, "did you mean `norm`?"),
     ("w = w - lr * np.dot(g, g)", 2, "`np.dot` is not a word of the language; write `a @ b`, or `sum(a * b)`"),

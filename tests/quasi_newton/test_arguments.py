@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import subprocess
 import sys
 
@@ -69,7 +70,7 @@ def test_defaults_are_those_of_torch_but_for_the_line_search():
         (dict(groups={}), TypeError, "no `groups`"),
         (dict(xyz=1), TypeError, "no `xyz`. LBFGS takes lr, max_iter"),
     ],
-    ids=str,
+    ids=itertools.count(),
 )
 def test_arguments_that_are_refused(arguments, kind, message):
     with pytest.raises(kind, match=message):

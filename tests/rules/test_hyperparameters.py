@@ -23,7 +23,8 @@ BUSY = {
     "clipping": 0.5,
     "d0": 1e-3,
 }
-# Each text once, of the six; of later rules tests.mutants moves every number. A convention that is another's text with other defaults has the same numbers.
+# Each text once, of the six; of later rules tests.mutants moves every number. A convention that is another's text with
+# other defaults has the same numbers.
 CLASSIC = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 TEXTS = {id(form.text): form for name in CLASSIC for form in reversed(tw.RULES[name].conventions.values())}
 FORMS = [*TEXTS.values(), novograd, prodigy, adafactor]

@@ -59,7 +59,7 @@ def laprop_authors(w, g, s, t, lr, beta1, beta2, eps, eps_root):
     "optax",
     equation="Taniguchi et al. 2024, arXiv:2411.02853v3, Algorithm 2, with c_t = t^(1/4)",
     other=dict(lr=0.23, beta1=0.71, beta2=0.964, eps=0.37),
-    decades=4.0,
+    decades=4.0,  # over more of them v is never below eps
 )
 def adopt(w, g, s, t, lr, beta1, beta2, eps):
     if t == 1:
@@ -107,7 +107,7 @@ MIXED = dict(lr=0.23, beta1=0.71, beta2=0.964, beta3=0.985, alpha=3.7, eps=5e-3,
     "paper",
     equation="Pagliardini, Ablin & Grangier 2024, arXiv:2409.03137, section 3.1, Algorithm 1, eq. (2) and (3)",
     other=MIXED | dict(t_alpha=17.0, t_beta3=26.0),
-    edges=[dict(beta1=0.93, beta3=0.58)],
+    edges=[dict(beta1=0.93, beta3=0.58)],  # the warm-up of beta3 is at most beta3
 )
 def ademamix(w, g, s, t, lr, beta1, beta2, beta3, alpha, eps, weight_decay, t_alpha, t_beta3, eps_root):
     alpha_t = min(t * alpha / t_alpha, alpha) if t_alpha else alpha
@@ -205,7 +205,7 @@ def adamatan2(w, g, s, t, lr, beta1, beta2, a, b, weight_decay):
     equation="Wortsman et al. 2023, arXiv:2304.13013, Algorithm 2",
     level="tensor",
     other=dict(lr=0.23, beta1=0.71, beta2=0.964, eps=0.37, weight_decay=0.19),
-    decades=4.0,
+    decades=4.0,  # over more of them v is never below the square of eps
 )
 def stableadamw(w, g, s, t, lr, beta1, beta2, eps, weight_decay):
     beta1_hat, beta2_hat = (beta * (1 - beta ** (t - 1)) / (1 - beta**t) for beta in (beta1, beta2))

@@ -227,7 +227,7 @@ def prodigy_optax(w, g, s, t, lr, beta1, beta2, eps, weight_decay, d0, d_coef, e
     level="model",
     other=dict(lr=0.83, eps=0.37, reps_rel=0.0029),
     decades=2.0,
-    swing=3.0,
+    swing=3.0,  # so that eps is seen, and distances that fall
 )
 def dog(w, g, s, t, lr, eps, reps_rel):
     shape, w, g = w, flat(w), flat(g)
@@ -248,7 +248,7 @@ def dog(w, g, s, t, lr, eps, reps_rel):
     level="model",
     other=dict(lr=0.83, eps=0.0037),
     decades=2.0,
-    swing=3.0,
+    swing=3.0,  # as for DoG
 )
 def dowg(w, g, s, t, lr, eps):
     shape, w, g = w, flat(w), flat(g)
@@ -290,7 +290,7 @@ def polyaksgd(w, g, s, t, max_lr, f_min, c, value):
     decades=2.0,
     edges=[dict(eps=0.0)],
     idle=1,
-    swing=2.0,
+    swing=2.0,  # so that each side of the minimum is taken with this eps, too
 )
 def polyaksgd_optax(w, g, s, t, max_lr, f_min, eps, scaling, value):
     u = [scaling * x for x in flat(g)]

@@ -38,7 +38,7 @@ def adamw(w, g, s, t, lr, beta1, beta2, eps, weight_decay, eps_root):
         lr_1d=0.53,
     ),
     decades=2.0,
-    swing=4.0,
+    swing=4.0,  # so that norms are above one and below
 )
 def mars(
     w, g, s, t, shape, lr, beta1, beta2, gamma, eps, weight_decay, eps_root, beta1_1d, beta2_1d, weight_decay_1d, lr_1d

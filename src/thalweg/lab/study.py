@@ -141,7 +141,8 @@ class Study:
         for name in names:
             _check_choice("rule", name, tuple(RULES))
             if "lr" not in RULES[name].defaults:
-                raise ValueError(f"{RULES[name].title} has no learning rate, and rules are compared at several of them.")
+                problem = f"{RULES[name].title} has no learning rate"
+                raise ValueError(f"{problem}, and rules are compared at several of them.")
         if lrs is None:
             spaces = {name: default_lrs(problem, RULES[name]) for name in names}
         else:
@@ -162,8 +163,6 @@ class Study:
             raise ValueError(f"A study needs at least one rule and each once, not {list(self.rules)}.")
         for name in self.rules:
             _check_choice("rule", name, tuple(RULES))
-            if "lr" not in RULES[name].defaults:
-                raise ValueError(f"{RULES[name].title} has no learning rate, and rules are compared at several of them.")
             if self.convention is not None:
                 _check_choice(f"convention of {name}", self.convention, tuple(RULES[name].conventions))
             _check_complete(self.form(name))

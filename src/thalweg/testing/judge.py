@@ -162,12 +162,16 @@ class _Asked:
         likely, others = by_likelihood(evidence)
         found = matches(evidence, likely)
         best = best_of(found)
-        if not best:
+        explained = None
+        if not best or (best[0].unusual and not best[0].fit.exact):
             explained = _of_its_name(evidence, found)
-            if explained is not None:
-                return self._explained(evidence, explained, source)
-            found += matches(evidence, others)
-            best = best_of(found)
+        if explained is not None:
+            return self._explained(evidence, explained, source)
+        return self._among(evidence, source, found if best else [*found, *matches(evidence, others)])
+
+    def _among(self, evidence: Evidence, source: ClassSource | None, found: list[Match]) -> Identity:
+        """Return which of the matches it is, or what explains that it is none."""
+        recording, best = evidence.recording, best_of(found)
         meant = [m for m in found if evidence.is_named_after(m.rule)]
         if best and (not meant or any(m in best for m in meant)):
             return self._equal(evidence, best)
