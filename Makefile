@@ -8,7 +8,7 @@ ENV := .venv/bin/python
 # As many workers as cores, within reason: each compiles kernels of its own.
 PYTEST := $(ENV) -m pytest --numprocesses=auto --maxprocesses=8
 
-.PHONY: help setup compare test test-all check bench mutants oracles stubs docs lock clean
+.PHONY: help setup compare test test-all check bench oracles stubs docs mutants lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

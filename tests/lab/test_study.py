@@ -32,7 +32,7 @@ def test_the_default_is_six_rules_nine_rates_three_seeds_of_the_digits():
 
 @pytest.mark.parametrize("problem", problems.NAMES)
 def test_every_rule_gets_nine_half_decades(problem):
-    for name in RULES:
+    for name in (name for name in RULES if "lr" in RULES[name].defaults):
         rates = default_lrs(problem, RULES[name])
         assert len(rates) == 9
         exponents = [2 * math.log10(rate) for rate in rates]

@@ -63,7 +63,7 @@ def test_a_whole_number_that_no_float_holds_stays():
     assert params == {"x": 2**53 + 1, "y": 0.5}
 
 
-@pytest.mark.parametrize("returned", [{"w": G}, 1.0, None, (1.0, {"w": G}, 2)])
+@pytest.mark.parametrize("returned", [{"w": G}, 1.0, None, (1.0, {"w": G}, None, 2)])
 def test_a_closure_that_returns_something_else(returned):
     with pytest.raises(TypeError, match=r"a closure returns \(value, grads\)"):
         tw.SGD().update({"w": np.ones(1)}, closure=lambda params: returned)
