@@ -29,7 +29,7 @@ FORMS = {
     f"{rule.name}-{name}": rule
     for family in tw.RULES.values()
     for name, rule in family.conventions.items()
-    if rule.facts.exact and _is_of_its_own(rule)
+    if rule.facts.exact and not (rule.facts.needs_value or rule.facts.takes_hessian) and _is_of_its_own(rule)
 } | {name: getattr(extra_rules, name) for name in ("novograd", "prodigy", "adafactor")}
 needs_numba = pytest.mark.skipif(not numba_available(), reason="without Numba there are no kernels")
 DTYPES = ("float32", "float64")
