@@ -1,7 +1,11 @@
-"""A rule beside its transcription: the same gradients, ours in float64 and the paper with 50 digits."""
+"""A rule beside its transcription: the same gradients, ours in float64 and the paper with 50 digits.
+
+`python -m tests.paths [RULE ...]` prints the largest error of every form and run.
+"""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -157,3 +161,15 @@ def _average(model, of, name, count):
     if of.level == "element":
         return [model.kept[name, i][of.average] for i in range(count)]
     return list(model.kept[name if of.level != "model" else None][of.average])
+
+
+def main(names):
+    """Print the largest error of each run of these rules, or of all."""
+    for (rule, convention), of in PAPERS.items():
+        if not names or rule in names:
+            errors = ", ".join(f"{kind} {measured(rule, convention, kind):.1e}" for kind in of.runs)
+            print(f"{rule}[{convention}]: {errors}  ({of.equation})", flush=True)  # noqa: T201 - it is what was asked for
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
