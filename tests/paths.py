@@ -119,6 +119,8 @@ def run(rule, convention, kind="defaults"):
     start = {name: np.array(rng.standard_normal(shape)) for name, shape in shapes.items()}
     if of.level == "tensor":
         start["b"][...] = 0.0  # as biases do: a norm that is zero
+        if kind == "other":
+            start["W"][-1, -1] = 0.0
     opt, ours = tw.Optimizer(form, **numbers), {name: w.copy() for name, w in start.items()}
     model, theirs = Transcribed(of, **opt.hyperparams), {name: exact(w) for name, w in start.items()}
     grads, values, hessians, path = [], [], [], []
