@@ -14,9 +14,9 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
-RUNS = 2 * 2 * 6
+RUNS = 2 * 2 * 4
 COMMAND = [sys.executable, "-W", "error", "-m", "thalweg", "compare", "--problem", "ravine", "--rules", "sgd,adam"]
-COMMAND += ["--lrs", "0.1,0.01", "--seeds", "6", "--epochs", "1500", "-j", "2"]
+COMMAND += ["--lrs", "0.1,0.01", "--seeds", "4", "--epochs", "1200", "-j", "2"]
 
 
 def begin(out):

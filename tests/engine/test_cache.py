@@ -301,7 +301,7 @@ inside, leave = threading.Event(), threading.Event()
 def compiling():
     with cache._loaded.lock:
         inside.set()
-        leave.wait(20)
+        leave.wait(1)
 
 thread = threading.Thread(target=compiling)
 thread.start()

@@ -21,7 +21,7 @@ WORDS, STEPS = 4, 4
 @pytest.mark.parametrize(
     "form",
     [
-        pytest.param(form, id=f"{form.name}-{form.convention_name}", marks=pytest.mark.slow if k % 15 else ())
+        pytest.param(form, id=f"{form.name}-{form.convention_name}", marks=pytest.mark.slow if k % 20 else ())
         for k, form in enumerate(FORMS)
     ],
 )

@@ -5,6 +5,8 @@ Each holds much at once, since every rule costs a compilation.
 
 from __future__ import annotations
 
+import pytest
+
 import thalweg as tw
 from tests.language.agreement import check_agreement
 from tests.language.texts import text_of
@@ -17,6 +19,7 @@ def agree(body, args=T_LR, state=None, **options):
     return check_agreement(rule, **options)
 
 
+@pytest.mark.slow
 def test_names_of_generated_code_as_slots_and_numbers():
     """Twelve slots and eight hyper-parameters; reductions, so that there are two passes."""
     slots = ["i", "row", "lo", "T", "x", "buffer_0", "size", "p", "step_", "p_", "b", "numbers"]
@@ -120,6 +123,7 @@ return w, m"""
     agree(body, "w, g, m, *, t, lr=0.1", dtypes=["float32"])
 
 
+@pytest.mark.slow
 def test_matrices_of_every_kind():
     """Rows, columns, numbers of a matrix; reductions of narrow arrays; choices that mix them; exchanges."""
     body = """
@@ -136,6 +140,7 @@ return w, r, q, c, n"""
     agree(body, "w, g, r, q, c, n, *, t, lr=0.1", state, dtypes=["float32"])
 
 
+@pytest.mark.slow
 def test_terms_inside_of_everything():
     ema = tw.term("def ema(x, y, k): return k * x + (1 - k) * y")
     clipped = tw.term("""
@@ -168,6 +173,7 @@ def test_the_widest_expression_that_is_legal():
     agree(f"w = w - lr * ({deep}) - lr * ({chain}) * ({'1 + ' * 30}t)", dtypes=["float32"])
 
 
+@pytest.mark.slow
 def test_three_totals_of_one_another_and_the_loss():
     body = """
 a = total(sum(g) + lr)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.testing.handwritten import IMPORT
+from thalweg.rules import RULES
+from thalweg.testing import search
 from thalweg.testing.files import classes_in, run_file
 
 
@@ -18,3 +20,9 @@ def written(tmp_path):
         return classes_in(run_file(path))[0]
 
     return define
+
+
+@pytest.fixture
+def only_the_six(monkeypatch):
+    """Optimizers are compared with the six alone: quicker, where it does not matter what they are compared with."""
+    monkeypatch.setattr(search, "RULES", {name: RULES[name] for name in search._USUAL})

@@ -39,10 +39,9 @@ def test_an_error_is_named(written):
         assert_same_rule(written(changed(MOMENTUM, ("keys()", "key()"))), "momentum")
 
 
+@pytest.mark.usefixtures("only_the_six")
 def test_a_tolerance_of_the_callers_own(written):
     rough = changed(MOMENTUM, ("grads[key]\n", "grads[key] * (1 + 1e-6)\n"))
-    with pytest.raises(AssertionError, match="is not momentum"):
-        assert_same_rule(written(rough), "momentum")
     assert_same_rule(written(rough), "momentum", rtol=1e-5)
     with pytest.raises(AssertionError, match="is not momentum"):
         assert_same_rule(written(rough), "momentum", rtol=1e-8)

@@ -94,6 +94,7 @@ def test_eps_that_is_a_literal_is_found_by_trying(written, eps):
     assert f"with eps = {eps:g}" in str(found)
 
 
+@pytest.mark.usefixtures("only_the_six")
 def test_numbers_that_stand_nowhere_may_be_given():
     class Hidden:
         def update(self, params, grads):
@@ -202,7 +203,10 @@ def test_a_constructor_that_needs_arguments(written):
 # What is none ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_optimizer_gets_its_nearest_rule_and_the_first_step(written):
+@pytest.mark.parametrize("among", ["only_the_six", pytest.param("all", marks=pytest.mark.slow)])
+def test_an_unknown_optimizer_gets_its_nearest_rule_and_the_first_step(written, among, request):
+    if among != "all":
+        request.getfixturevalue(among)
     source = changed(
         ADAGRAD, ("self.h[key] += grads[key] * grads[key]", "self.h[key] += np.abs(grads[key]) ** 1.5"),
         ("class AdaGrad", "class Mine"),
@@ -216,6 +220,7 @@ def test_an_unknown_optimizer_gets_its_nearest_rule_and_the_first_step(written):
     assert f" at step 1: {found.parting.place} is {found.parting.value:.6g}" in str(found)
 
 
+@pytest.mark.usefixtures("only_the_six")
 def test_a_number_that_cannot_be_read_is_asked_for(written):
     """A learning rate in a closure: the nearest rule is still the right one, and it is said what to give."""
     closed = written("""
@@ -240,6 +245,7 @@ def test_an_interrupt_passes_through(written):
             identify(written(changed(SGD, (place, f"        raise KeyboardInterrupt\n{place}"))))
 
 
+@pytest.mark.usefixtures("only_the_six")
 def test_nearly_is_not_equal(written):
     """A difference of one part in a billion is far above rounding."""
     found = identify(written(changed(SGD, ("self.lr *", "self.lr * (1 + 1e-9) *"))))
@@ -248,6 +254,7 @@ def test_nearly_is_not_equal(written):
     assert 0.5e-9 < found.parting.relative < 2e-9
 
 
+@pytest.mark.usefixtures("only_the_six")
 def test_the_step_at_which_it_leaves(written):
     """Right for ten steps, then something else: the step and what stands there are named."""
     source = changed(

@@ -13,7 +13,7 @@ from tests.kernels.twins import needs_numba, same_bits, through_the_meaning
 from tests.transforms.chains import gradients, links_for_every_place, start
 from thalweg.language.errors import RuleError
 
-# The six: any link can stand around them. Around which later rules which links can stand: test_around_later_rules.
+# The six: any pair of links can stand around them. Single links around the others: test_around_later_rules.
 CLASSIC = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 RULES = [(name, convention) for name in CLASSIC for convention in tw.RULES[name].conventions]
 PLACED = links_for_every_place()
