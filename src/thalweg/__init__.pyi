@@ -709,12 +709,12 @@ class AdaBelief(Optimizer):
         beta1: float | Schedule = 0.9,
         beta2: float | Schedule = 0.999,
         eps: float | Schedule = 1e-16,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["paper", "authors", "optax"] | None = "authors",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,
-        eps_root: float | Schedule = ...,
     ) -> None: ...
     @property
     def lr(self) -> float: ...
@@ -732,6 +732,10 @@ class AdaBelief(Optimizer):
     def eps(self) -> float: ...
     @eps.setter
     def eps(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class Yogi(Optimizer):
     def __init__(
@@ -871,6 +875,7 @@ class Padam(Optimizer):
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,
         eps: float | Schedule = ...,
+        eps_root: float | Schedule = ...,
     ) -> None: ...
     @property
     def lr(self) -> float: ...
@@ -1011,6 +1016,7 @@ class ADOPT(Optimizer):
         beta1: float | Schedule = 0.9,
         beta2: float | Schedule = 0.9999,
         eps: float | Schedule = 1e-06,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["paper", "authors", "optax"] | None = "authors",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -1033,6 +1039,10 @@ class ADOPT(Optimizer):
     def eps(self) -> float: ...
     @eps.setter
     def eps(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class AdEMAMix(Optimizer):
     def __init__(
@@ -1188,6 +1198,7 @@ class AdamAtan2(Optimizer):
         a: float | Schedule = 1.27,
         b: float | Schedule = 1.0,
         weight_decay: float | Schedule = 0.0,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["paper"] | None = "paper",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -1218,6 +1229,10 @@ class AdamAtan2(Optimizer):
     def weight_decay(self) -> float: ...
     @weight_decay.setter
     def weight_decay(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class StableAdamW(Optimizer):
     def __init__(
@@ -1227,6 +1242,7 @@ class StableAdamW(Optimizer):
         beta2: float | Schedule = 0.99,
         eps: float | Schedule = 1e-08,
         weight_decay: float | Schedule = 0.01,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["paper"] | None = "paper",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -1253,6 +1269,10 @@ class StableAdamW(Optimizer):
     def weight_decay(self) -> float: ...
     @weight_decay.setter
     def weight_decay(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class MARS(Optimizer):
     def __init__(
@@ -1736,7 +1756,7 @@ class ScheduleFreeSGD(Optimizer):
         r: float | Schedule = 0.0,
         weight_lr_power: float | Schedule = 2.0,
         *,
-        convention: Literal["authors"] | None = "authors",
+        convention: Literal["authors", "optax"] | None = "authors",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,

@@ -49,7 +49,7 @@ _ADVICE = {
     "fused": "a step is one pass over memory already",
     "capturable": "there is no graph to capture; leave it out",
     "differentiable": "a step has no derivative here; leave it out",
-    "eps_root": "eps stands where the rule's text has it; there is no root here that a second one could stand in",
+    "eps_root": "eps stands where the rule's text has it, and no other one stands inside of a root",
     "clipvalue": "chain(clip_value(1.0), rule) does it",
     "clipnorm": "chain(clip_norm(1.0), rule) does it",
     "global_clipnorm": "chain(clip_global_norm(1.0), rule) does it",

@@ -195,7 +195,7 @@ def test_any_hyper_parameter_may_be_a_function_of_t(rule, name):
     """A constant function is the constant, and one of two values is the same as setting them in turn."""
     value = rule.defaults[name]
     other = value * 0.5 + (0.125 if rule.ranges[name].high > 0.2 else 0.0)
-    other = value + 1 if rule.ranges[name].whole else other
+    other = value + 1 if rule.ranges[name].whole else other if other in rule.ranges[name] else 1.5 * value
     params, steps = some_params(), 4
     params = {k: w for k, w in params.items() if w.ndim > 1}
     by_schedule, by_hand = tw.Optimizer(rule, **{name: lambda t: value if t % 2 else other}), tw.Optimizer(rule)

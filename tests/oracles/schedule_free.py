@@ -39,7 +39,33 @@ def exact_adamw(o, rate):
     return o.contrib.schedule_free(adam, rate, 0.8, 1.6)
 
 
+def exact_sgd(o, rate):
+    """optax.contrib.schedule_free_sgd with a rate in float64, where its warm-up is float32."""
+    return o.contrib.schedule_free(o.chain(o.add_decayed_weights(0.02), o.sgd(rate)), rate, 0.7, 1.6)
+
+
+def warmed(rate):
+    """That rate after a warm-up of nine steps."""
+    return lambda count: rate * (count.astype(float) / 9).clip(max=1.0)
+
+
 ROWS = [
+    (
+        "schedulefreesgd optax",
+        "schedulefreesgd",
+        "optax",
+        {},
+        "optax",
+        optax(lambda o: o.contrib.schedule_free_sgd(), shown),
+    ),
+    (
+        "schedulefreesgd optax numbers",
+        "schedulefreesgd",
+        "optax",
+        dict(lr=0.3, momentum=0.7, weight_decay=0.02, warmup=9.0, weight_lr_power=1.6),
+        "optax",
+        optax(lambda o: exact_sgd(o, warmed(0.3)), shown),
+    ),
     ("schedulefreesgd authors", "schedulefreesgd", "authors", {}, "schedulefree", schedulefree("SGDScheduleFree")),
     (
         "schedulefreesgd authors numbers",
@@ -90,14 +116,23 @@ ROWS = [
         "optax",
         OPTAX,
         "optax",
-        optax(lambda o: exact_adamw(o, lambda count: 0.03 * (count.astype(float) / 9).clip(max=1.0)), shown),
+        optax(lambda o: exact_adamw(o, warmed(0.03)), shown),
     ),
 ]
 for name, *row in ROWS:
     case(name, *row)
     case(f"{name} averaged", *row, averaged=True)
 
-# The warm-up of the alias is in float32: 6e-8, and x sums 40 steps of it
+# The warm-up of the aliases is in float32: 6e-8, and x sums 40 steps of it
+case(
+    "schedulefreesgd optax alias",
+    "schedulefreesgd",
+    "optax",
+    dict(lr=0.3, momentum=0.7, weight_decay=0.02, warmup=9.0, weight_lr_power=1.6),
+    "optax",
+    optax(lambda o: o.contrib.schedule_free_sgd(0.3, 9, b1=0.7, weight_decay=0.02, weight_lr_power=1.6)),
+    tolerance=40 * 6e-8,
+)
 case(
     "schedulefreeadamw optax alias",
     "schedulefreeadamw",

@@ -64,7 +64,7 @@ def run_of(rule, dtype="float32", *, master=False):
     def params():
         return some_params(DTYPES[dtype], names_for(rule))
 
-    if rule.name in tw.RULES:
+    if rule.name in tw.RULES and rule in tw.RULES[rule.name].conventions.values():
         return Run(lambda: getattr(tw, rule.title)(convention=rule.convention_name, master=master), params)
     return Run(lambda: tw.Optimizer(rule, master=master), params, code={"rule": rule})
 

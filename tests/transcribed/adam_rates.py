@@ -24,14 +24,14 @@ def moments(g, s, beta1, beta2):
     "paper",
     "authors",
     equation="Zhuang et al. 2020, arXiv:2010.07468, Algorithm 2; adabelief-pytorch 0.2.1 with rectify=False, the same",
-    other=OTHER,
+    other=OTHER | dict(eps_root=8e-2),
 )
-def adabelief(w, g, s, t, lr, beta1, beta2, eps):
+def adabelief(w, g, s, t, lr, beta1, beta2, eps, eps_root):
     s["m"] = beta1 * s["m"] + (1 - beta1) * g
     s["s"] = beta2 * s["s"] + (1 - beta2) * (g - s["m"]) ** 2 + eps
     m_hat = s["m"] / (1 - beta1**t)
     s_hat = s["s"] / (1 - beta2**t)
-    return w - lr * m_hat / (sqrt(s_hat) + eps)
+    return w - lr * m_hat / (sqrt(s_hat + eps_root) + eps)
 
 
 @paper(
@@ -124,12 +124,17 @@ def padam(w, g, s, t, lr, beta1, beta2, partial):
     return w - (lr * m / s["largest"] ** partial if s["largest"] else ZERO)
 
 
-@paper("padam", "authors", equation="uclaml/Padam, Padam.py with amsgrad=True", other=OTHER | dict(partial=0.31))
-def padam_corrected(w, g, s, t, lr, beta1, beta2, eps, partial):
+@paper(
+    "padam",
+    "authors",
+    equation="uclaml/Padam, Padam.py with amsgrad=True",
+    other=OTHER | dict(partial=0.31, eps_root=8e-2),
+)
+def padam_corrected(w, g, s, t, lr, beta1, beta2, eps, partial, eps_root):
     m, v = moments(g, s, beta1, beta2)
     s["largest"] = max(s["largest"], v)
     rate = lr * sqrt(1 - beta2**t) / (1 - beta1**t)
-    return w - rate * m / (sqrt(s["largest"]) + eps) ** (2 * partial)
+    return w - rate * m / (sqrt(s["largest"] + eps_root) + eps) ** (2 * partial)
 
 
 # diffGrad -------------------------------------------------------------------------------------------------------------

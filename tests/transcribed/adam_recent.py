@@ -58,16 +58,16 @@ def laprop_authors(w, g, s, t, lr, beta1, beta2, eps, eps_root):
     "authors",
     "optax",
     equation="Taniguchi et al. 2024, arXiv:2411.02853v3, Algorithm 2, with c_t = t^(1/4)",
-    other=dict(lr=0.23, beta1=0.71, beta2=0.964, eps=0.37),
+    other=dict(lr=0.23, beta1=0.71, beta2=0.964, eps=0.37, eps_root=0.08),
     decades=4.0,  # over more of them v is never below eps
 )
-def adopt(w, g, s, t, lr, beta1, beta2, eps):
+def adopt(w, g, s, t, lr, beta1, beta2, eps, eps_root):
     if t == 1:
         s["v"] = g**2
         return w
     k = t - 1
     c = root(k, 4)
-    normed = g / max(sqrt(s["v"]), eps)
+    normed = g / max(sqrt(s["v"] + eps_root), eps)
     m = average(s, "m", min(max(normed, -c), c), beta1)
     average(s, "v", g**2, beta2)
     return w - lr * m
@@ -78,13 +78,13 @@ def adopt(w, g, s, t, lr, beta1, beta2, eps):
     "adopt",
     "paper",
     equation="Taniguchi et al. 2024, arXiv:2411.02853v1, Algorithm 2",
-    other=dict(lr=0.23, beta1=0.71, beta2=0.964, eps=5e-3),
+    other=dict(lr=0.23, beta1=0.71, beta2=0.964, eps=5e-3, eps_root=1e-5),
 )
-def adopt_first_version(w, g, s, t, lr, beta1, beta2, eps):
+def adopt_first_version(w, g, s, t, lr, beta1, beta2, eps, eps_root):
     if t == 1:
         s["v"] = g**2
         return w
-    normed = g / max(sqrt(s["v"]), eps)
+    normed = g / max(sqrt(s["v"] + eps_root), eps)
     s["m"] = normed if t == 2 else beta1 * s["m"] + (1 - beta1) * normed
     average(s, "v", g**2, beta2)
     return w - lr * s["m"]
@@ -190,12 +190,12 @@ def grams_authors(w, g, s, t, lr, beta1, beta2, eps, weight_decay, eps_root):
     "adamatan2",
     "paper",
     equation="Everett et al. 2024, arXiv:2407.05872, section 4.3; decay as in arXiv:1711.05101",
-    other=dict(lr=0.23, beta1=0.71, beta2=0.964, a=0.83, b=2.6, weight_decay=0.19),
+    other=dict(lr=0.23, beta1=0.71, beta2=0.964, a=0.83, b=2.6, weight_decay=0.19, eps_root=4e-2),
 )
-def adamatan2(w, g, s, t, lr, beta1, beta2, a, b, weight_decay):
+def adamatan2(w, g, s, t, lr, beta1, beta2, a, b, weight_decay, eps_root):
     m_hat = average(s, "m", g, beta1) / (1 - beta1**t)
     v_hat = average(s, "v", g**2, beta2) / (1 - beta2**t)
-    angle = atan2(m_hat, b * sqrt(v_hat)) if m_hat or v_hat else 0
+    angle = atan2(m_hat, b * sqrt(v_hat + eps_root)) if m_hat or v_hat else 0
     return w - lr * weight_decay * w - lr * a * angle
 
 
@@ -204,14 +204,14 @@ def adamatan2(w, g, s, t, lr, beta1, beta2, a, b, weight_decay):
     "paper",
     equation="Wortsman et al. 2023, arXiv:2304.13013, Algorithm 2",
     level="tensor",
-    other=dict(lr=0.23, beta1=0.71, beta2=0.964, eps=0.37, weight_decay=0.19),
+    other=dict(lr=0.23, beta1=0.71, beta2=0.964, eps=0.37, weight_decay=0.19, eps_root=0.08),
     decades=4.0,  # over more of them v is never below the square of eps
 )
-def stableadamw(w, g, s, t, lr, beta1, beta2, eps, weight_decay):
+def stableadamw(w, g, s, t, lr, beta1, beta2, eps, weight_decay, eps_root):
     beta1_hat, beta2_hat = (beta * (1 - beta ** (t - 1)) / (1 - beta**t) for beta in (beta1, beta2))
     v, u = (s[name] or [mpf(0)] * len(w) for name in ("v", "u"))
     s["v"] = v = [beta1_hat * a + (1 - beta1_hat) * x for a, x in zip(v, g, strict=True)]
     s["u"] = u = [beta2_hat * a + (1 - beta2_hat) * x**2 for a, x in zip(u, g, strict=True)]
     rms = sqrt(fsum(x**2 / max(a, eps**2) for a, x in zip(u, g, strict=True)) / len(w))
     eta = lr / max(1, rms)
-    return [p - eta * weight_decay * p - eta * m / (sqrt(a) + eps) for p, m, a in zip(w, v, u, strict=True)]
+    return [p - eta * weight_decay * p - eta * m / (sqrt(a + eps_root) + eps) for p, m, a in zip(w, v, u, strict=True)]

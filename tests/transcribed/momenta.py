@@ -34,11 +34,13 @@ def qhm(w, g, s, t, lr, momentum, nu):
     "torch",
     equation="Polyak & Juditsky 1992; torch.optim.ASGD, _single_tensor_asgd",
     other=dict(lr=0.37, lambd=0.05, alpha=0.61, t0=8.0),
+    later=dict(lr=0.19),
     average="average",
 )
 def asgd(w, g, s, t, lr, lambd, alpha, t0):
     before = t - 1  # rates are computed at the end of a step, for the next one
-    eta = lr / (1 + lambd * lr * before) ** alpha
+    eta = s["eta"] or lr
+    s["eta"] = lr / (1 + lambd * lr * t) ** alpha
     mu = 1 / max(ONE, before - t0)
     w = (1 - lambd * eta) * w - eta * g
     s["average"] += mu * (w - s["average"])

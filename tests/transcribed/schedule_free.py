@@ -59,6 +59,22 @@ def schedulefreesgd(y, g, s, t, lr, momentum, weight_decay, warmup, r, weight_lr
     return move(s, lr * (g + weight_decay * y), c, momentum)
 
 
+# The steps are by the rate one step earlier, which is zero at first where there is a warm-up; the weights are not.
+@paper(
+    "schedulefreesgd",
+    "optax",
+    equation="optax/contrib/_schedule_free.py, schedule_free_sgd and update_fn",
+    other=dict(lr=0.23, momentum=0.71, weight_decay=0.17, warmup=7.0, weight_lr_power=1.3),
+    average="x",
+    later=dict(lr=0.16),
+    edges=[dict(lr=0.0)],
+)
+def schedulefreesgd_optax(y, g, s, t, lr, momentum, weight_decay, warmup, weight_lr_power):
+    begin(y, s, t)
+    c = share(s, weight_of(s, warmed(lr, t, warmup), t, 0, weight_lr_power))
+    return move(s, warmed(lr, t - 1, warmup) * (g + weight_decay * y), c, momentum)
+
+
 @paper(
     "schedulefreeadamw",
     "authors",
@@ -100,7 +116,7 @@ def schedulefreeadamw_keras(y, g, s, t, lr, beta1, beta2, eps, weight_decay, war
     return move(s, warmed(lr, t, warmup) * normalised(g, s, t, beta2, eps, eps_root), 1 / mpf(t), beta1)
 
 
-# The steps are by the rate one step earlier, which is zero at first where there is a warm-up; the weights are not.
+# Rates and weights are those of the one above for SGD.
 @paper(
     "schedulefreeadamw",
     "optax",

@@ -120,7 +120,7 @@ CONTRIB = library(
         ("muon(1e-3)", 'tw.Muon(1e-3, convention="optax")', "corrects the momentum; vectors go by optax.nadam"),
         ("dog()", 'tw.DoG(convention="optax")'),
         ("dowg()", 'tw.DoWG(convention="optax")'),
-        ("schedule_free_sgd()", 'tw.ScheduleFreeSGD(convention="authors")'),
+        ("schedule_free_sgd()", 'tw.ScheduleFreeSGD(convention="optax")'),
         ("schedule_free_adamw()", 'tw.ScheduleFreeAdamW(convention="optax")'),
         (
             "sophia(1e-4)",

@@ -16,11 +16,18 @@ from thalweg.report.places import decay_of, eps_of
 from thalweg.report.sheet import note_of, written
 from thalweg.rule import Rule
 
-STEPS = 8
+STEPS = 24
 SAME = 1e-9  # of the largest step: some roundings of 1e-16 each, and no difference that anybody has meant
 
 
-Relation = Literal["default", "same text", "same numbers", "same numbers from the same start", "other numbers"]
+Relation = Literal[
+    "default",
+    "same text",
+    "same numbers",
+    "same numbers at a constant rate",
+    "same numbers from the same start",
+    "other numbers",
+]
 """Of a convention to the default one. Numbers are the same where both texts, tried with the same hyper-parameters, gave
 the same steps up to rounding; what only one of them has was at its default."""
 
@@ -125,6 +132,8 @@ def _relation(rule: Rule, default: Rule) -> Relation:
         return "same text"
     if agree(rule, default):
         return "same numbers"
+    if agree(rule, default, rate_changes=False):
+        return "same numbers at a constant rate"
     return "same numbers from the same start" if agree(rule, default, initial_accumulator=0.0) else "other numbers"
 
 
@@ -184,14 +193,26 @@ def _paired(old: list[str], new: list[str]) -> list[Change]:
 # Numbers --------------------------------------------------------------------------------------------------------------
 
 
-def agree(rule: Rule, other: Rule, **given: float) -> bool:
+def agree(rule: Rule, other: Rule, *, rate_changes: bool = True, **given: float) -> bool:
     """Tell whether two texts give the same steps up to rounding, given the same hyper-parameters and gradients.
 
-    It is tried: eps and weight decay are far from zero, and what only one of them has is at its default, or is given.
+    It is tried: with defaults and with other numbers, eps and weight decay far from zero, on gradients that depend on
+    the parameters, elements that are zero and gradients that are zero at first, and a rate that changes on the way.
+    What only one of them has is at its default, or is given. Their rules for vectors have to agree too.
     """
-    paths = [_path(one, _numbers(rule, other) | given) for one in (rule, other)]
-    steps = np.diff(paths[1], axis=0)
-    return bool(np.abs(paths[0] - paths[1]).max() <= SAME * np.abs(steps).max())
+    pairs = [(rule, other)] + ([(rule.vectors, other.vectors)] if rule.vectors and other.vectors else [])
+    return all(
+        _same(one, two, numbers | given, later)
+        for one, two in pairs
+        for numbers in (_numbers(one, two), _moved(one, two))
+        for later in ([0.4] if rate_changes and "lr" in numbers else [1.0])
+    )
+
+
+def _same(rule: Rule, other: Rule, numbers: Mapping[str, float], later: float) -> bool:
+    one, two = (_path(form, numbers, later) for form in (rule, other))
+    scale = np.abs(np.diff(two, axis=0)).max()
+    return bool(np.abs(one - two).max() <= SAME * scale)
 
 
 def _numbers(rule: Rule, other: Rule) -> dict[str, float]:
@@ -201,19 +222,36 @@ def _numbers(rule: Rule, other: Rule) -> dict[str, float]:
     return both | {name: x for name, x in seen.items() if rule.ranges[name].holds_low or both[name] > 0}
 
 
-def _path(rule: Rule, numbers: Mapping[str, float]) -> np.ndarray[Any, Any]:
+def _moved(rule: Rule, other: Rule) -> dict[str, float]:
+    """Return other numbers for what both take, where both take them."""
+    found = _numbers(rule, other)
+    for name, x in found.items():
+        legal = (rule.ranges[name], other.ranges[name])
+        tried = () if legal[0].whole else (0.9 * x + 0.05, 3.0 * x + 2.0, 1.7 * x)
+        found[name] = next((y for y in tried if all(y in interval for interval in legal)), x)
+    return found
+
+
+def _path(rule: Rule, numbers: Mapping[str, float], later: float) -> np.ndarray[Any, Any]:
+    """Return the parameter at every step. later: what lr is multiplied by halfway."""
     rng = np.random.default_rng(0)
     given = {name: x for name, x in numbers.items() if name in rule.defaults}
     w = rng.standard_normal((4, 3))
+    w[:, -1] = 0.0
+    goal = rng.standard_normal(w.shape)
     state = [_start(rule, name, w, {**rule.defaults, **given}) for name in rule.slots]
     more: dict[str, float] = {name: 1.0 for name in ("value", "fresh") if name in rule.text.signature.numbers}
     path = [w]
-    for t in range(1, STEPS + 1):
-        g = rng.standard_normal(w.shape)
-        if "t" in rule.text.signature.numbers:
-            more["t"] = float(t)
-        w, *state = rule.function(w, g, *state, **given, **more)
-        path.append(w)
+    with np.errstate(all="ignore"):
+        for t in range(1, STEPS + 1):
+            g = w - goal + 0.1 * rng.standard_normal(w.shape)
+            g[0] *= t > 3
+            if t == STEPS // 2 and later != 1.0:
+                given["lr"] *= later
+            if "t" in rule.text.signature.numbers:
+                more["t"] = float(t)
+            w, *state = rule.function(w, g, *state, **given, **more)
+            path.append(w)
     return np.array(path)
 
 

@@ -32,7 +32,8 @@ _LEGEND = (
 _RELATIONS = {
     "default": ("the default", "bold"),
     "same text": ("the same text", "green"),
-    "same numbers": ("other lines, the same numbers", "green"),
+    "same numbers": ("other lines, the same steps from the same numbers", "green"),
+    "same numbers at a constant rate": ("other lines, the same steps as long as lr stays as it is", "yellow"),
     "same numbers from the same start": ("another start, and the same numbers otherwise", "yellow"),
     "other numbers": ("other numbers", "yellow"),
 }

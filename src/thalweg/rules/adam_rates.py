@@ -19,23 +19,23 @@ MAXIMA = {"v": "[0, inf)", "v_max": "[0, inf)", "partial": "(0, 0.5]"}
     title="AdaBelief",
     default="authors",
 )
-def adabelief(w, g, m, s, *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-16):
+def adabelief(w, g, m, s, *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-16, eps_root=0.0):
     m = beta1 * m + (1 - beta1) * g
     s = beta2 * s + (1 - beta2) * (g - m) ** 2 + eps
     m_hat = m / (1 - beta1**t)
     s_hat = s / (1 - beta2**t)
-    w = w - lr * m_hat / (sqrt(s_hat) + eps)
+    w = w - lr * m_hat / (sqrt(s_hat + eps_root) + eps)
     return w, m, s
 
 
 @adabelief.convention(
     "authors", source="adabelief-pytorch, AdaBelief(rectify=False), which rectifies by default", ranges=VARIANCES
 )
-def adabelief_authors(w, g, m, s, *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-16):
+def adabelief_authors(w, g, m, s, *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-16, eps_root=0.0):
     m = beta1 * m + (1 - beta1) * g
     error = g - m
     s = beta2 * s + (1 - beta2) * error * error + eps
-    w = w - lr / (1 - beta1**t) * (m / (sqrt(s) / sqrt(1 - beta2**t) + eps))
+    w = w - lr / (1 - beta1**t) * (m / (sqrt(s + (1 - beta2**t) * eps_root) / sqrt(1 - beta2**t) + eps))
     return w, m, s
 
 
@@ -131,12 +131,12 @@ def padam(w, g, m, v, v_max, *, lr=0.1, beta1=0.9, beta2=0.999, partial=0.125):
 # The power is of the root with eps, whence the 2. The corrections of biases are Adam's, whatever the power. The default
 # of partial is the class's.
 @padam.convention("authors", source="uclaml/Padam, Padam(amsgrad=True)", ranges=MAXIMA)
-def padam_authors(w, g, m, v, v_max, *, t, lr=0.1, beta1=0.9, beta2=0.999, partial=0.25, eps=1e-8):
+def padam_authors(w, g, m, v, v_max, *, t, lr=0.1, beta1=0.9, beta2=0.999, partial=0.25, eps=1e-8, eps_root=0.0):
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
     v_max = maximum(v_max, v)
     lr_t = lr * sqrt(1 - beta2**t) / (1 - beta1**t)
-    w = w - lr_t * (m / power(sqrt(v_max) + eps, 2 * partial))
+    w = w - lr_t * (m / power(sqrt(v_max + eps_root) + eps, 2 * partial))
     return w, m, v, v_max
 
 

@@ -71,9 +71,9 @@ def laprop_authors(w, g, m, v, lr_average, *, t, lr=4e-4, beta1=0.9, beta2=0.999
     title="ADOPT",
     default="authors",
 )
-def adopt(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.9999, eps=1e-6):
+def adopt(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.9999, eps=1e-6, eps_root=0.0):
     beta1_t = 0.0 if t == 2 else beta1
-    m = beta1_t * m + (1 - beta1_t) * (g / maximum(sqrt(v), eps)) if t > 1 else m
+    m = beta1_t * m + (1 - beta1_t) * (g / maximum(sqrt(v + eps_root), eps)) if t > 1 else m
     v = beta2 * v + (1 - beta2) * g**2 if t > 1 else g**2
     w = w - lr * m
     return w, m, v
@@ -93,9 +93,9 @@ def adopt_at_most(lr, t):
     ranges=SQUARES,
     bound=adopt_at_most,
 )
-def adopt_authors(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.9999, eps=1e-6):
+def adopt_authors(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.9999, eps=1e-6, eps_root=0.0):
     bound = (t - 1) ** 0.25
-    m = m + (1 - beta1) * (clip(g / maximum(sqrt(v), eps), -bound, bound) - m) if t > 1 else m
+    m = m + (1 - beta1) * (clip(g / maximum(sqrt(v + eps_root), eps), -bound, bound) - m) if t > 1 else m
     v = beta2 * v + (1 - beta2) * g * g if t > 1 else g * g
     w = w - lr * m
     return w, m, v
@@ -103,11 +103,11 @@ def adopt_authors(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.9999, eps=1e-6):
 
 # The same numbers without a branch: at t = 1 the bound is zero.
 @adopt.convention("optax", source="optax.contrib.adopt, which has no default lr", ranges=SQUARES, bound=adopt_at_most)
-def adopt_optax(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.9999, eps=1e-6):
+def adopt_optax(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.9999, eps=1e-6, eps_root=0.0):
     bound = (t - 1) ** 0.25
     beta1_t = beta1 if t > 1 else 1.0
     beta2_t = beta2 if t > 1 else 0.0
-    m = (1 - beta1_t) * clip(g / maximum(sqrt(v), eps), -bound, bound) + beta1_t * m
+    m = (1 - beta1_t) * clip(g / maximum(sqrt(v + eps_root), eps), -bound, bound) + beta1_t * m
     v = (1 - beta2_t) * g**2 + beta2_t * v
     w = w - lr * m
     return w, m, v
@@ -275,13 +275,13 @@ def quarter_turn(lr, a):
     title="AdamAtan2",
     bound=quarter_turn,
 )
-def adamatan2(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.999, a=1.27, b=1.0, weight_decay=0.0):
+def adamatan2(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.999, a=1.27, b=1.0, weight_decay=0.0, eps_root=0.0):
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
     m_hat = m / (1 - beta1**t)
     v_hat = v / (1 - beta2**t)
     w = w * (1 - lr * weight_decay)
-    w = w - lr * a * atan2(m_hat, b * sqrt(v_hat))
+    w = w - lr * a * atan2(m_hat, b * sqrt(v_hat + eps_root))
     return w, m, v
 
 
@@ -291,7 +291,7 @@ def adamatan2(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.999, a=1.27, b=1.0, 
     ranges=SQUARES,
     title="StableAdamW",
 )
-def stableadamw(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.01):
+def stableadamw(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.01, eps_root=0.0):
     beta1_t = beta1 * (1 - beta1 ** (t - 1)) / (1 - beta1**t)
     beta2_t = beta2 * (1 - beta2 ** (t - 1)) / (1 - beta2**t)
     m = beta1_t * m + (1 - beta1_t) * g
@@ -299,5 +299,5 @@ def stableadamw(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.99, eps=1e-8, weig
     rms_t = sqrt(mean(g**2 / maximum(v, eps**2)))
     lr_t = lr / maximum(1.0, rms_t)
     w = w - lr_t * weight_decay * w
-    w = w - lr_t * (m / (sqrt(v) + eps))
+    w = w - lr_t * (m / (sqrt(v + eps_root) + eps))
     return w, m, v

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from thalweg.language.state import number
 from thalweg.rule import rule
 from thalweg.words import maximum
 
@@ -33,18 +34,20 @@ def qhm(w, g, m, *, lr=1.0, momentum=0.999, nu=0.7):
     return w, m
 
 
-# Until t0 the average is the parameter itself. As in torch, eta and mu at step t are those of t - 1.
+# Until t0 the average is the parameter itself. As in torch, eta and mu at step t are those of the end of t - 1: a change
+# of lr is felt one step later.
 @rule(
     source="torch.optim.ASGD; Polyak & Juditsky 1992, the rates of Bottou's sgd 2.0",
-    ranges={"lambd": "[0, inf)", "t0": "[0, inf)"},
+    ranges={"lambd": "[0, inf)", "alpha": "[0, inf)", "t0": "[0, inf)"},
     title="ASGD",
     convention="torch",
     average="ax",
+    state={"eta": number("lr")},
 )
-def asgd(w, g, ax, *, t, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6):
-    eta = lr / (1 + lambd * lr * (t - 1)) ** alpha
+def asgd(w, g, ax, eta, *, t, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6):
     mu = 1 / maximum(1, t - 1 - t0)
     w = (1 - lambd * eta) * w
     w = w - eta * g
     ax = w if mu == 1 else ax + mu * (w - ax)
-    return w, ax
+    eta = lr / (1 + lambd * lr * t) ** alpha
+    return w, ax, eta

@@ -52,6 +52,31 @@ def schedulefreesgd(
     return w, z, weight_sum, weight_max
 
 
+# While it warms up, optax takes the rate of a step from the step before, which is 0 at first, and its weight from the
+# step itself. There is no power of t.
+@schedulefreesgd.convention(
+    "optax",
+    source="optax.contrib.schedule_free_sgd; momentum is its b1, warmup its warmup_steps",
+    state=AVERAGED,
+    ranges={**NUMBERS, "momentum": "(0, 1)"},
+    average=evaluation,
+)
+def schedulefreesgd_optax(
+    w, g, z, weight_sum, weight_max, *, t, lr=1.0, momentum=0.9, weight_decay=0.0, warmup=0.0, weight_lr_power=2.0
+):
+    rate = lr * (minimum((t - 1) / warmup, 1.0) if warmup > 0 else 1.0)
+    next_rate = lr * (minimum(t / warmup, 1.0) if warmup > 0 else 1.0)
+    weight_max = maximum(weight_max, next_rate**weight_lr_power)
+    weight_sum = weight_sum + weight_max
+    share = weight_max / weight_sum if weight_sum > 0 else 0.0
+    x = (w - (1 - momentum) * z) / momentum
+    z = z - rate * (g + weight_decay * w)
+    x = (1 - share) * x + share * z
+    y = momentum * x + (1 - momentum) * z
+    w = w + (y - w)
+    return w, z, weight_sum, weight_max
+
+
 @rule(
     source=f"{DEFAZIO}, Algorithm 1, as in {CODE}; warmup is its warmup_steps",
     state=AVERAGED,
@@ -98,8 +123,7 @@ def schedulefreeadamw_keras(
     return w, v, z
 
 
-# While it warms up, optax takes the rate of a step from the step before, which is 0 at first, and its weight from the
-# step itself. There is no power of t.
+# Rates and weights as in optax's ScheduleFreeSGD.
 @schedulefreeadamw.convention(
     "optax",
     source="optax.contrib.schedule_free_adamw; warmup is its warmup_steps",
