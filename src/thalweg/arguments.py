@@ -20,6 +20,8 @@ def chosen(rule: Rule | str, convention: str | None, layout: str | None = None) 
 
 def _chosen(rule: Rule | str, convention: str | None) -> Rule:
     if isinstance(rule, str):
+        if rule.lower().replace("-", "") == "lbfgs":
+            raise ValueError("L-BFGS evaluates several times a step and is a class of its own: thalweg.LBFGS()")
         if rule not in RULES:
             close = difflib.get_close_matches(rule.lower(), RULES, 1)
             hint = f"; did you mean {close[0]!r}?" if close else "."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import numbers
+import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -227,7 +228,8 @@ def unknown(rule: Rule, name: str) -> str:
         return f"SGD takes lr and nothing else; `SGD({name}=)` is `{other}` here"
     if name == "nesterov" and rule.name == "momentum":
         return f"`Momentum(nesterov=)` is `Nesterov` here. {has}"
-    translated = TRANSLATIONS.get(name)
+    betas = [known for known in names if re.fullmatch(r"beta\d", known)]
+    translated = "=, ".join(betas) if name == "betas" else TRANSLATIONS.get(name)
     if translated and translated.split("=")[0] in names:
         return f"`{name}` is `{translated}=` here. {has}"
     if name in _ADVICE:

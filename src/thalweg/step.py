@@ -109,7 +109,9 @@ class Stepper:
         try:
             given = matching(found.names, hessian, params, binding.frozen)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"hessian: {str(error).replace('gradient', 'diagonal')}") from None
+            said = str(error).replace("gradient", "diagonal").replace(" (None leaves a parameter alone)", "")
+            said = said.replace("grads has", "it has")
+            raise type(error)(f"hessian: {said}") from None
         for i in binding.taking_part:
             name, state = binding.names[i], states[binding.names[i]]
             diagonal = given[binding.active[i]]

@@ -121,6 +121,8 @@ TRANSLATIONS = [
     (tw.RMSprop, "alpha", "`alpha`.*`decay_rate"),
     (tw.RMSprop, "decay", "`decay`.*`decay_rate"),
     (tw.Adam, "betas", "`betas.*`beta1=, beta2="),
+    (tw.AggMo, "betas", "`betas.*`beta1=, beta2=, beta3=`"),
+    (tw.StableAdamW, "eps_roots", "did you mean `eps_root`"),
     (tw.Adam, "beta_1", "`beta_1`.*`beta1="),
     (tw.Adam, "beta_2", "`beta_2`.*`beta2="),
     (tw.Adam, "b1", "`b1`.*`beta1="),

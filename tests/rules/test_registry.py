@@ -61,12 +61,21 @@ def test_what_is_not_there():
         tw.RULES["adamm"]
     with pytest.raises(ValueError, match=r"there is no rule 'Adam'.*did you mean 'adam'.*sgd, momentum"):
         tw.Optimizer("Adam")
+    with pytest.raises(ValueError, match=r"a class of its own: thalweg.LBFGS\(\)"):
+        tw.Optimizer("lbfgs")
     with pytest.raises(ValueError, match=r"Adam has no convention 'jax'; it has: paper, book, torch"):
         tw.Adam(convention="jax")
     with pytest.raises(ValueError, match="no convention 'jax'"):
         tw.Optimizer(tw.RULES["adam"], convention="jax")
     with pytest.raises(TypeError, match=r"is no rule; .*@.*rule"):
         tw.Optimizer(lambda w, g: w)
+
+
+def test_later_rules_default_to_torch_else_to_their_authors_else_to_the_paper():
+    """The six default to the book; so does what DESIGN.md says of rules that came after it."""
+    for rule in tw.RULES.values():
+        wanted = next(name for name in ("book", "torch", "authors", "paper") if name in rule.conventions)
+        assert rule.convention_name == wanted, rule.title
 
 
 def test_every_rule_has_a_class_and_every_class_a_rule():

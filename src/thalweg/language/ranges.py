@@ -62,7 +62,7 @@ _NOT_NEGATIVE = Range.parse("[0, inf)")
 _FRACTION = Range.parse("[0, 1)")
 _POSITIVE = Range.parse("(0, inf)")
 _BY_NAME = {
-    r"lr|eps\w*|weight_decay|lr_decay|initial_accumulator": _NOT_NEGATIVE,
+    r"lr|eps\w*|weight_decay|lr_decay|momentum_decay|trust|initial_accumulator": _NOT_NEGATIVE,
     r"beta\d*|momentum|decay_rate|dampening": _FRACTION,
     r"d0": _POSITIVE,
 }

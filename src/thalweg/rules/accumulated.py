@@ -86,7 +86,6 @@ def madgrad_optax(w, g, v, s, x0, *, t, lr=0.01, momentum=0.9, eps=1e-6):
     source="McMahan et al. 2013, Ad Click Prediction: a View from the Trenches, Algorithm 1",
     ranges={"n": SQUARES, "lr": "(0, inf)", "l1": "[0, inf)", "l2": "[0, inf)", "beta": "[0, inf)"},
     title="FTRL",
-    default="keras",
 )
 def ftrl(w, g, n, z, *, lr=1e-3, l1=0.0, l2=0.0, beta=1.0):
     sigma = (sqrt(n + g**2) - sqrt(n)) / lr

@@ -55,7 +55,6 @@ def adabelief_optax(w, g, m, s, *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-16
     source="Zaheer et al. 2018, NeurIPS, Adaptive Methods for Nonconvex Optimization, Algorithm 2",
     state={"v": full("initial_accumulator")},
     ranges=SQUARES,
-    default="optax",
 )
 def yogi(w, g, m, v, *, lr=0.01, beta1=0.9, beta2=0.999, eps=1e-3, initial_accumulator=0.0, eps_root=0.0):
     m = beta1 * m + (1 - beta1) * g
@@ -67,7 +66,7 @@ def yogi(w, g, m, v, *, lr=0.01, beta1=0.9, beta2=0.999, eps=1e-3, initial_accum
 # m starts at the accumulator's value as v does, which is how TensorFlow Addons had it.
 @yogi.convention(
     "optax",
-    source="optax.yogi, which has no default lr; initial_accumulator is its initial_accumulator_value",
+    source="optax.yogi, which has no default lr; initial_accumulator is fixed there",
     state={"m": full("initial_accumulator"), "v": full("initial_accumulator")},
     ranges=SQUARES,
 )
@@ -83,7 +82,7 @@ def yogi_optax(w, g, m, v, *, t, lr=0.01, beta1=0.9, beta2=0.999, eps=1e-3, init
 # Between bounds that close in on final_lr. The authors' class scales final_lr by lr over its first value; here final_lr
 # is what is given, and a schedule for it is a schedule.
 @rule(
-    source="Luo et al. 2019, arXiv:1902.09843, Algorithm 1, as in adabound",
+    source="Luo et al. 2019, arXiv:1902.09843, Algorithm 2, as in adabound",
     ranges={**SQUARES, "final_lr": "[0, inf)", "gamma": "(0, inf)"},
     title="AdaBound",
     convention="authors",
@@ -118,7 +117,10 @@ def adamod(w, g, m, v, s, *, t, lr=1e-3, beta1=0.9, beta2=0.999, beta3=0.999, ep
 
 # As printed: no bias is corrected, and there is no eps; 0/0, before the first gradient, is taken for no step.
 @rule(
-    source="Chen & Gu 2018, arXiv:1806.06763, Algorithm 1", ranges=MAXIMA, contains={"amsgrad[paper]": {"partial": 0.5}}
+    source="Chen & Gu 2018, arXiv:1806.06763, Algorithm 1",
+    ranges=MAXIMA,
+    default="authors",
+    contains={"amsgrad[paper]": {"partial": 0.5}},
 )
 def padam(w, g, m, v, v_max, *, lr=0.1, beta1=0.9, beta2=0.999, partial=0.125):
     m = beta1 * m + (1 - beta1) * g

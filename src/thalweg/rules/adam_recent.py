@@ -238,7 +238,7 @@ def adan_optax(
 
 
 # The length of Adam's step in the direction of the gradient; no step where it is zero.
-@rule(source="Cao, Li & Song 2024, arXiv:2412.17107, Algorithm 1", ranges=SQUARES, bound=at_most)
+@rule(source="Cao, Li & Song 2024, arXiv:2412.17107, Algorithm 1", ranges=SQUARES, default="authors", bound=at_most)
 def grams(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, eps_root=0.0):
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
@@ -271,7 +271,7 @@ def quarter_turn(lr, a):
 # There is no eps: the angle of (0, 0) is zero, and a and b do what lr and eps did.
 @rule(
     source="Everett et al. 2024, arXiv:2407.05872, section 4.3; the decay is AdamW's",
-    ranges=SQUARES | {"b": "(0, inf)"},
+    ranges=SQUARES | {"a": "[0, inf)", "b": "(0, inf)"},
     title="AdamAtan2",
     bound=quarter_turn,
 )
@@ -288,7 +288,7 @@ def adamatan2(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.999, a=1.27, b=1.0, 
 # A tensor whose gradients are large for its v takes a shorter step. beta1_t and beta2_t keep m and v corrected.
 @rule(
     source="Wortsman et al. 2023, arXiv:2304.13013, Algorithm 2",
-    ranges=SQUARES,
+    ranges=SQUARES | {"eps": "(0, inf)"},
     title="StableAdamW",
 )
 def stableadamw(w, g, m, v, *, t, lr=1e-3, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.01, eps_root=0.0):

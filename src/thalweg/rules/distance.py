@@ -217,10 +217,9 @@ dowg.also("optax", source="optax.contrib.dowg")
 
 # c is 1/2 in the paper's theorems for convex functions.
 @rule(
-    source="Loizou, Vaswani, Laradji & Lacoste-Julien 2020, arXiv:2002.10542, eq. (3), SPS_max; max_lr is its gamma_b",
+    source="Loizou, Vaswani, Laradji & Lacoste-Julien 2020, arXiv:2002.10542, eq. (4), SPS_max; max_lr is its gamma_b",
     ranges={"max_lr": SQUARES, "c": POSITIVE},
     title="PolyakSGD",
-    default="optax",
 )
 def polyaksgd(w, g, *, value, max_lr=1.0, f_min=0.0, c=0.5):
     squares = total(sum(g**2))

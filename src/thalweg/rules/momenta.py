@@ -34,8 +34,8 @@ def qhm(w, g, m, *, lr=1.0, momentum=0.999, nu=0.7):
     return w, m
 
 
-# Until t0 the average is the parameter itself. As in torch, eta and mu at step t are those of the end of t - 1: a change
-# of lr is felt one step later.
+# Until t0 the average is the parameter itself. As in torch, eta and mu at step t are those of the end of t - 1: a
+# change of lr is felt one step later.
 @rule(
     source="torch.optim.ASGD; Polyak & Juditsky 1992, the rates of Bottou's sgd 2.0",
     ranges={"lambd": "[0, inf)", "alpha": "[0, inf)", "t0": "[0, inf)"},

@@ -30,7 +30,7 @@ def evaluation_adamw(w, z, beta1):
 # The weight of a step is t**r times a power of the largest rate so far; weight_max holds that power, since the largest
 # power is the power of the largest. Weight decay is part of the gradient, at y.
 @rule(
-    source=f"{DEFAZIO}, eq. (2) to (4) and (7), as in {CODE}; warmup is its warmup_steps",
+    source=f"{DEFAZIO}, eq. (3) to (5), as in {CODE}; warmup is its warmup_steps",
     state=AVERAGED,
     ranges={**NUMBERS, "momentum": "(0, 1)"},
     title="ScheduleFreeSGD",
