@@ -27,7 +27,10 @@ decay acts. A root is *corrected* if the average in it is divided by `1 - beta**
 have, is inside of the root, and zero unless it is given.
 
 *Compared with the default*: **same text**, with other defaults; **same numbers**, other operations with the same result
-up to rounding, given the same hyper-parameters; **other numbers**. It was tried, with eps and decay far from zero.
+up to rounding, given the same hyper-parameters; **same numbers at a constant rate**, the same as long as lr stays as it
+is, since the state of one of them has lr in it; **same numbers, from another start**, the same but for what state
+starts at; **other numbers**. It was tried with other numbers, with zeros and with a rate that changes, eps and decay
+far from zero.
 
 Below each table stand the calls of other libraries, with an expression that does the same (`import thalweg as tw`).
 `thalweg show NAME --conventions` prints all this for one rule, and the lines in which the texts differ.

@@ -480,30 +480,22 @@ class FTRL(Optimizer):
     def __init__(
         self,
         lr: float | Schedule = 0.001,
-        lr_power: float | Schedule = -0.5,
-        initial_accumulator: float | Schedule = 0.1,
         l1: float | Schedule = 0.0,
         l2: float | Schedule = 0.0,
-        l2_shrinkage: float | Schedule = 0.0,
-        beta: float | Schedule = 0.0,
+        beta: float | Schedule = 1.0,
         *,
-        convention: Literal["paper", "keras"] | None = "keras",
+        convention: Literal["paper", "keras"] | None = "paper",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,
+        lr_power: float | Schedule = ...,
+        initial_accumulator: float | Schedule = ...,
+        l2_shrinkage: float | Schedule = ...,
     ) -> None: ...
     @property
     def lr(self) -> float: ...
     @lr.setter
     def lr(self, value: float | Schedule) -> None: ...
-    @property
-    def lr_power(self) -> float: ...
-    @lr_power.setter
-    def lr_power(self, value: float | Schedule) -> None: ...
-    @property
-    def initial_accumulator(self) -> float: ...
-    @initial_accumulator.setter
-    def initial_accumulator(self, value: float | Schedule) -> None: ...
     @property
     def l1(self) -> float: ...
     @l1.setter
@@ -512,10 +504,6 @@ class FTRL(Optimizer):
     def l2(self) -> float: ...
     @l2.setter
     def l2(self, value: float | Schedule) -> None: ...
-    @property
-    def l2_shrinkage(self) -> float: ...
-    @l2_shrinkage.setter
-    def l2_shrinkage(self, value: float | Schedule) -> None: ...
     @property
     def beta(self) -> float: ...
     @beta.setter
@@ -744,10 +732,10 @@ class Yogi(Optimizer):
         beta1: float | Schedule = 0.9,
         beta2: float | Schedule = 0.999,
         eps: float | Schedule = 0.001,
-        initial_accumulator: float | Schedule = 1e-06,
+        initial_accumulator: float | Schedule = 0.0,
         eps_root: float | Schedule = 0.0,
         *,
-        convention: Literal["paper", "optax"] | None = "optax",
+        convention: Literal["paper", "optax"] | None = "paper",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,
@@ -868,14 +856,14 @@ class Padam(Optimizer):
         lr: float | Schedule = 0.1,
         beta1: float | Schedule = 0.9,
         beta2: float | Schedule = 0.999,
-        partial: float | Schedule = 0.125,
+        partial: float | Schedule = 0.25,
+        eps: float | Schedule = 1e-08,
+        eps_root: float | Schedule = 0.0,
         *,
-        convention: Literal["paper", "authors"] | None = "paper",
+        convention: Literal["paper", "authors"] | None = "authors",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,
-        eps: float | Schedule = ...,
-        eps_root: float | Schedule = ...,
     ) -> None: ...
     @property
     def lr(self) -> float: ...
@@ -893,6 +881,14 @@ class Padam(Optimizer):
     def partial(self) -> float: ...
     @partial.setter
     def partial(self, value: float | Schedule) -> None: ...
+    @property
+    def eps(self) -> float: ...
+    @eps.setter
+    def eps(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class DiffGrad(Optimizer):
     def __init__(
@@ -1155,11 +1151,11 @@ class Grams(Optimizer):
         lr: float | Schedule = 0.001,
         beta1: float | Schedule = 0.9,
         beta2: float | Schedule = 0.999,
-        eps: float | Schedule = 1e-08,
+        eps: float | Schedule = 1e-06,
         weight_decay: float | Schedule = 0.0,
         eps_root: float | Schedule = 0.0,
         *,
-        convention: Literal["paper", "authors"] | None = "paper",
+        convention: Literal["paper", "authors"] | None = "authors",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,
@@ -1287,7 +1283,7 @@ class MARS(Optimizer):
         beta1_1d: float | Schedule = 0.9,
         beta2_1d: float | Schedule = 0.95,
         weight_decay_1d: float | Schedule = 0.1,
-        lr_1d: float | Schedule = 1.0,
+        lr_ratio: float | Schedule = 1.0,
         *,
         convention: Literal["authors"] | None = "authors",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -1335,9 +1331,9 @@ class MARS(Optimizer):
     @weight_decay_1d.setter
     def weight_decay_1d(self, value: float | Schedule) -> None: ...
     @property
-    def lr_1d(self) -> float: ...
-    @lr_1d.setter
-    def lr_1d(self, value: float | Schedule) -> None: ...
+    def lr_ratio(self) -> float: ...
+    @lr_ratio.setter
+    def lr_ratio(self, value: float | Schedule) -> None: ...
 
 class LARS(Optimizer):
     def __init__(
@@ -1720,14 +1716,14 @@ class PolyakSGD(Optimizer):
         self,
         max_lr: float | Schedule = 1.0,
         f_min: float | Schedule = 0.0,
-        eps: float | Schedule = 0.0,
-        scaling: float | Schedule = 1.0,
+        c: float | Schedule = 0.5,
         *,
-        convention: Literal["paper", "optax"] | None = "optax",
+        convention: Literal["paper", "optax"] | None = "paper",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
         master: bool = False,
         groups: Mapping[str, Mapping[str, float | Schedule] | Optimizer | None] | None = None,
-        c: float | Schedule = ...,
+        eps: float | Schedule = ...,
+        scaling: float | Schedule = ...,
     ) -> None: ...
     @property
     def max_lr(self) -> float: ...
@@ -1738,13 +1734,9 @@ class PolyakSGD(Optimizer):
     @f_min.setter
     def f_min(self, value: float | Schedule) -> None: ...
     @property
-    def eps(self) -> float: ...
-    @eps.setter
-    def eps(self, value: float | Schedule) -> None: ...
-    @property
-    def scaling(self) -> float: ...
-    @scaling.setter
-    def scaling(self, value: float | Schedule) -> None: ...
+    def c(self) -> float: ...
+    @c.setter
+    def c(self, value: float | Schedule) -> None: ...
 
 class ScheduleFreeSGD(Optimizer):
     def __init__(

@@ -347,7 +347,10 @@ def group_at(groups: Sequence[Group], name: str) -> int:
 
 
 def recipe_at(group: Group, name: str, shape: tuple[int, ...]) -> Recipe:
-    """Return the recipe for a parameter of this shape: its group's, or the one that this names for vectors."""
+    """Return the recipe for a parameter of this shape: its group's, or the one that this names for vectors.
+
+    Raises ValueError where there is none.
+    """
     recipe = group.recipe
     assert recipe is not None
     rule = recipe.rule
@@ -357,7 +360,8 @@ def recipe_at(group: Group, name: str, shape: tuple[int, ...]) -> Recipe:
                 f"{name!r} has shape {shape}, and a link of this chain knows {recipe.most_axes} axes at most; "
                 "give it as a matrix, such as the view kernel.reshape(-1, outputs)"
             )
-        return recipe
+        if len(shape) == 2 or not rule.only_matrices:
+            return recipe
     if recipe.vectors is not None:
         return recipe.vectors
     if rule.facts.axes or rule.facts.matrix:

@@ -20,6 +20,7 @@ class Declared(TypedDict, total=False):
     state: Mapping[str, Slot]
     ranges: Mapping[str, str]
     vectors: Rule
+    only_matrices: bool
     average: str | Term
     bound: Term
     contains: Mapping[str, Mapping[str, float]]
@@ -38,6 +39,7 @@ class Declaration:
     average: str | Term | None = None
     bound: Term | None = None
     contains: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    only_matrices: bool = False
 
 
 def declaration_of(convention: str, declared: Mapping[str, Any]) -> Declaration:

@@ -29,7 +29,7 @@ TRANSLATIONS = {
     "trust_coefficient": "trust", "learning_rate_power": "lr_power", "l1_regularization_strength": "l1",
     "l2_regularization_strength": "l2", "l2_shrinkage_regularization_strength": "l2_shrinkage",
     "estim_lr0": "d0", "estim_lr_coef": "d_coef", "warmup_steps": "warmup", "precondition_frequency": "every",
-    "max_preconditioner_dim": "block_size", "max_learning_rate": "max_lr",
+    "max_preconditioner_dim": "block_size", "max_learning_rate": "max_lr", "adam_lr_ratio": "lr_ratio",
 }  # fmt: skip
 _MOMENTUM = "momentum on the gradients of another rule is a rule of its own: Momentum, Nesterov and Adam have it"
 # What other libraries have as an argument, and what it takes here.
@@ -228,6 +228,8 @@ def unknown(rule: Rule, name: str) -> str:
         return f"SGD takes lr and nothing else; `SGD({name}=)` is `{other}` here"
     if name == "nesterov" and rule.name == "momentum":
         return f"`Momentum(nesterov=)` is `Nesterov` here. {has}"
+    if name == "lr_1d" and "lr_ratio" in names:
+        return f"`lr_1d` is a rate; `lr_ratio=` is that rate over lr here. {has}"
     betas = [known for known in names if re.fullmatch(r"beta\d", known)]
     translated = "=, ".join(betas) if name == "betas" else TRANSLATIONS.get(name)
     if translated and translated.split("=")[0] in names:

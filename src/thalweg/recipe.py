@@ -216,6 +216,7 @@ def _composed(
         {x: interval for x, interval in ranges.items() if x in have},
         vectors,
         {x: default for x, default in defaults.items() if x in have and not is_given(x)},
+        only_matrices=vectors is not None and rule.only_matrices,
     )
     return Rule(text, rule.family, declared, composed=True, writes_only=measures)
 

@@ -43,7 +43,8 @@ class Rule:
     source: paper, section, equation. slots: name -> Slot, in the order of the text. defaults: hyper-parameter -> float,
     or None where a value has to be given. ranges: hyper-parameter -> Range, and slots for which one is declared.
     layout: of weight matrices, "in_out" or "out_in". vectors: the rule for parameters of fewer than two axes, or None.
-    average: the point of evaluation, or None. flat: the text as a straight line.
+    only_matrices: that one is for parameters of more than two axes as well. average: the point of evaluation, or None.
+    flat: the text as a straight line.
 
     composed: the text was put together of several, each of which was checked. writes_only: the one slot that a step
     changes, for a rule that measures something.
@@ -63,6 +64,7 @@ class Rule:
         self.declared = declared
         self.name, self.title = family.name, family.title
         self.convention_name, self.source, self.vectors = declared.convention, declared.source, declared.vectors
+        self.only_matrices = declared.only_matrices
         self.slots: Mapping[str, Slot] = MappingProxyType(slots_of(text, declared.state))
         self.defaults: Mapping[str, float | None] = MappingProxyType(defaults_of(text, declared.defaults))
         self.flat: Flat = flatten(text, self.slots)
@@ -79,6 +81,9 @@ class Rule:
         self.average = None if declared.average is None else self._average(declared.average)
         if self.vectors is not None:
             self._check_vectors(self.vectors)
+        elif self.only_matrices:
+            problem = "`only_matrices=` leaves what has more than two axes to the rule of `vectors=`; name one there"
+            raise text.source.error(text.source.def_line, problem)
 
     def __repr__(self) -> str:
         return f"<rule {self.name}[{self.convention_name}]: {', '.join(self.slots) or 'no state'}>"
@@ -133,11 +138,12 @@ class Rule:
     def digest(self) -> str:
         """SHA-256, in hex, of what the rule computes: its text with its terms, its slots, and its rule for vectors.
 
-        Layout, comments, defaults, ranges, sources and the name of the rule do not change it; other names of slots,
-        hyper-parameters and values do.
+        Whether the last is for parameters of more than two axes too belongs to it. Layout, comments, defaults, ranges,
+        sources and the name of the rule do not change it; other names of slots, hyper-parameters and values do.
         """
         slots = (f"{name}: {s}" for name, s in self.slots.items())
         parts = [canonical(self.text), *slots, self.vectors.digest if self.vectors else ""]
+        parts += ["only matrices"] if self.only_matrices else []
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @cached_property
@@ -147,8 +153,9 @@ class Rule:
 
     @cached_property
     def symmetries(self) -> Symmetries:
-        """What can be read off the text about changed arguments: shifts, signs, scales."""
-        return symmetries_of(self.text, self.flat, self.slots)
+        """What can be read off the text about changed arguments: shifts, signs, scales; for vectors too."""
+        own = symmetries_of(self.text, self.flat, self.slots, self.ranges)
+        return own if self.vectors is None else own.and_of(self.vectors.symmetries)
 
     @cached_property
     def meaning(self) -> Meaning:
@@ -196,15 +203,16 @@ class Rule:
     def convention(self, name: str, **declared: Unpack[Declared]) -> Callable[[Function | str], Rule]:
         """Return a decorator that adds a text of its own under this rule's name: another convention.
 
-        name: whose form it is (`book`, `paper`, `torch` ...). declared: as for `rule`; the source and the rule for
-        vectors are this rule's where none is given. Raises RuleError if the rule has this convention already.
+        name: whose form it is (`book`, `paper`, `torch` ...). declared: as for `rule`; the source, the rule for vectors
+        and what that is for are this rule's where none is given. Raises RuleError if the rule has this convention
+        already.
         """
         if not isinstance(name, str):
             raise RuleError(f'a convention has a name: @{self.name}.convention("paper"), and {name!r} was given')
         scope = scope_of_caller()
         shared: Declared = {"source": self.source}
         if self.vectors is not None:
-            shared["vectors"] = self.vectors
+            shared |= {"vectors": self.vectors, "only_matrices": self.only_matrices}
         declaration = declaration_of(name, shared | declared)
 
         def add(function: Function | str) -> Rule:
@@ -235,9 +243,10 @@ class Rule:
             raise self.text.source.error(self.text.source.def_line, f"`vectors=` {problem}")
 
     def step_bound(self, t: int, **numbers: float) -> float:
-        """Return what no element of the step at t is larger than; infinity where nothing is declared.
+        """Return what no element of the step at t is larger than; infinity where there is no bound or none is declared.
 
-        numbers: hyper-parameters; those that are left out have their defaults, and weight decay is taken to be zero.
+        It holds for whatever gradients, up to rounding, as long as their squares neither vanish nor overflow. numbers:
+        hyper-parameters; those that are left out have their defaults, and weight decay is taken to be zero.
         """
         if self.declared.bound is None:
             return float("inf")
@@ -342,11 +351,12 @@ def rule(
     source: paper, section, equation. state: slot -> `full(start)`, `copy("w")`, `number(start)`, `shared(start)`,
     `rows()`, `columns()`, `left()`, `right()`; a slot that is not named is an array that starts at zero. ranges:
     hyper-parameter or slot -> interval such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite.
-    vectors: for a rule of matrices, the rule for parameters with fewer than two axes. average: what
-    `Optimizer.averaged` shows in the place of the parameter, for rules that are evaluated elsewhere than where they
-    take gradients: a slot, or a term whose arguments are named like the parameter, slots and hyper-parameters. bound:
-    a term of t and hyper-parameters that no element of a step exceeds. contains: "rule[convention]" -> the numbers with
-    which this rule is that one.
+    vectors: for a rule of matrices, the rule for parameters with fewer than two axes. only_matrices: leave parameters
+    with more than two axes to that one too; otherwise they are stacks of matrices. average: what `Optimizer.averaged`
+    shows in the place of the parameter, for rules that are evaluated elsewhere than where they take gradients: a slot,
+    or a term whose arguments are named like the parameter, slots and hyper-parameters. bound: a term of t and
+    hyper-parameters that no element of a step exceeds. contains: "rule[convention]" -> the numbers with which this rule
+    is that one.
     Raises RuleError with the line of what the language does not understand.
     """
     scope = scope_of_caller()

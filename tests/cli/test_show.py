@@ -80,13 +80,16 @@ def test_every_form_fits_a_terminal_and_is_json(name, convention):
 
 
 FACTS = {
-    "sgd": "The step grows with the scale of the loss; the origin of the parameter does not matter.",
-    "adam": "With eps and eps_root at zero neither the scale of the loss nor the origin of the parameter matters.",
+    "sgd": "The origin of the parameter does not matter.",
+    "momentum": "The step grows with the scale of the loss.",
+    "adam": "With eps and eps_root at zero the scale of the loss does not matter either.",
     "lion": "At its defaults no element of a step is larger than 1e-4, decay apart.",
     "madgrad": "Up to 4 ulp apart from one machine to another, by powers; all else has the same bits.",
     "diffgrad": "Up to 4 ulp apart from one machine to another, by exponentials; all else has the same bits.",
     "lamb": "Takes norms, means or sums of whole tensors.",
     "adafactor": "Has numbers of rows and columns, the last two axes.",
+    "mars": "Parameters of more than two axes go by the rule for vectors too.",
+    "muon": "A tensor of more than two axes is a stack of matrices, in its last two.",
     "soap": "Works on whole matrices, with NumPy's BLAS and LAPACK, whose bits depend on the machine.",
     "prodigy": "Tensors depend on each other: some numbers are of all parameters together.",
     "dog": "Cannot differ between groups: eps and reps_rel.",
@@ -188,9 +191,9 @@ def test_changes_lead_from_one_text_to_the_other(name):
 
 RELATIONS = {
     ("sgd", "torch"): "same text",
-    ("momentum", "torch"): "same numbers",
+    ("momentum", "torch"): "same numbers at a constant rate",
     ("momentum", "ema"): "other numbers",
-    ("nesterov", "torch"): "same numbers",
+    ("nesterov", "torch"): "same numbers at a constant rate",
     ("adagrad", "torch"): "same numbers",
     ("adagrad", "tensorflow"): "same numbers from the same start",
     ("adagrad", "keras"): "other numbers",
@@ -205,6 +208,9 @@ RELATIONS = {
     ("amsgrad", "optax"): "other numbers",
     ("lion", "keras"): "same numbers",
     ("lamb", "keras"): "other numbers",
+    ("prodigy", "paper"): "other numbers",
+    ("schedulefreeadamw", "optax"): "other numbers",
+    ("muon", "torch-match-rms"): "other numbers",
 }
 
 
@@ -218,6 +224,34 @@ def test_the_same_form_twice_agrees_and_it_is_symmetric():
         rule, default = RULES[name].conventions[convention], RULES[name]
         assert agree(rule, rule)
         assert agree(default, rule) == agree(rule, default) == (relation in ("same text", "same numbers"))
+        at_a_constant_rate = [agree(*pair, rate_changes=False) for pair in ((default, rule), (rule, default))]
+        assert set(at_a_constant_rate) == {relation.startswith("same") and not relation.endswith("start")}
+
+
+def doubling(name, body, scale, **declared):
+    text = f"def {name}(w, g, *, lr=0.1, scale={scale}):\n    w = w - {body}\n    return w"
+    return tw.rule(text, source="nobody 1999", **declared)
+
+
+def test_the_defaults_of_either_are_tried():
+    """These two differ below a scale of 2, where the default of one is, and no number that the other's leads to."""
+    one = doubling("double", "lr * scale * g", 1.0)
+    two = doubling("double", "lr * (scale if scale >= 2 else 3 * scale) * g", 7.0)
+    assert not agree(one, two)
+    assert not agree(two, one)
+    assert agree(one, one)
+    assert agree(two, two)
+
+
+def test_forms_for_parameters_of_other_axes_do_not_agree():
+    vectors = doubling("double", "lr * scale * g", 1.0)
+    one, two = (
+        doubling("double", "lr * scale * g @ g.T @ g", 1.0, vectors=vectors, only_matrices=x) for x in (False, True)
+    )
+    assert one.digest != two.digest
+    assert not agree(one, two)
+    assert not agree(two, one)
+    assert agree(two, two)
 
 
 # Read off the texts by eye.
@@ -266,6 +300,23 @@ def test_the_form_of_decay_and_the_start_of_accumulators():
     assert form("adagrad", "keras").starts == ("h = initial_accumulator (0.1)",)
     assert form("nadam", "torch").starts == ("mu_product = 1",)
     assert form("madgrad", "authors").starts == ("x0 is a copy of w",)
+
+
+def test_numbers_of_the_rule_for_vectors_are_among_the_defaults():
+    found = forms_of(RULES["muon"])
+    ours = ("lr_1d 0.0003", "beta1 0.9", "beta2 0.95", "eps_1d 1e-10", "weight_decay_1d 0")
+    assert found.numbers == ("lr 0.001", "momentum 0.95", "eps 1e-7", "weight_decay 0.1", *ours)
+    of_keras = {d.name: (d.value, d.instead_of) for d in form("muon", "keras").defaults}
+    assert of_keras == {
+        "weight_decay": ("0.004", "0.1"), "rms_rate": ("0.2", ""), "lr_ratio": ("1", ""), "beta2": ("0.999", "0.95"),
+        "eps_1d": ("1e-7", "1e-10"), "weight_decay_1d": ("0.004", "0"), "lr_1d": ("", "0.0003"),
+    }  # fmt: skip
+    assert forms_of(RULES["mars"]).numbers[-4:] == (
+        "beta1_1d 0.9", "beta2_1d 0.95", "weight_decay_1d 0.1", "lr_ratio 1",
+    )  # fmt: skip
+    said = " ".join(run("muon", "--conventions").split())
+    assert "eps_1d 1e-7 (torch: 1e-10)" in said
+    assert "no lr_1d (torch: 0.0003)" in said
 
 
 def test_defaults_that_differ():

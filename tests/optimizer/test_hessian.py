@@ -50,7 +50,7 @@ def test_what_does_not_fit_is_refused_and_nothing_has_changed(bad):
 
 def test_a_rule_without_a_place_for_it_says_so():
     params = {"w": np.ones(2)}
-    with pytest.raises((TypeError, ValueError), match="Adam.*hessian|hessian.*Adam"):
+    with pytest.raises((TypeError, ValueError), match=r"hessian"):
         tw.Adam().update(params, {"w": np.ones(2)}, hessian={"w": np.ones(2)})
     assert params["w"].tolist() == [1.0, 1.0]
 

@@ -10,6 +10,7 @@ from tests.oracles.base import Keras, Optax, Torch, case
 
 ALL = {"W1": (4, 3), "b1": (3,), "s": (), "W2": (3, 5), "W3": (6, 6)}
 STACK = ALL | {"T": (2, 4, 3)}
+TENSORS = STACK | {"U": (2, 3, 3, 5)}
 
 
 class InFloat64:
@@ -94,12 +95,14 @@ def muon_keras(**numbers):
     return lambda params: MuonKeras(params, "Muon", numbers)
 
 
-def muon_optax(lr, axes=(-2, -1), **numbers):
-    """Return the maker; axes: those of inputs and of outputs, of tensors with two of them or more."""
+def muon_optax(lr, axes=None, **numbers):
+    """Return the maker; axes: those of inputs and of outputs, where they are not the first and the second."""
 
     def of(params):
         contrib = importlib.import_module("optax.contrib")
-        kinds = {name: contrib.MuonDimensionNumbers(*axes) if w.ndim > 1 else None for name, w in params.items()}
+        kinds = axes and {
+            name: contrib.MuonDimensionNumbers(*axes) if w.ndim == 2 else None for name, w in params.items()
+        }
         made = contrib.muon(lr, muon_weight_dimension_numbers=kinds, **numbers)
         # Outside of jit every step would compile its loops anew.
         return Optax(params, lambda _: made._replace(update=importlib.import_module("jax").jit(made.update)))
@@ -127,25 +130,25 @@ case(
     "muon authors numbers", "muon", "authors", NO_EPS | OWN_RATE | OUT_IN, "muon",
     muon_authors(NO_EPS, ADAMW_NUMBERS), shapes=STACK,
 )  # fmt: skip
-case("muon keras", "muon", "keras", {}, "keras", muon_keras(), shapes=ALL)
+case("muon keras", "muon", "keras", {}, "keras", muon_keras(), shapes=TENSORS)
 case(
     "muon keras numbers", "muon", "keras",
     NO_EPS | SHARED_RATE | dict(rms_rate=0.3, eps_1d=1e-3), "keras",
     muon_keras(
         learning_rate=0.2, momentum=0.7, weight_decay=0.05, rms_rate=0.3, epsilon=1e-3, adam_lr_ratio=0.5,
         adam_beta_1=0.6, adam_beta_2=0.9, adam_weight_decay=0.03,
-    ), shapes=ALL,
+    ), shapes=TENSORS,
 )  # fmt: skip
-case("muon optax", "muon", "optax", {}, "optax", muon_optax(1e-3), shapes=ALL)
+case("muon optax", "muon", "optax", {}, "optax", muon_optax(1e-3), shapes=TENSORS)
 OPTAX = dict(beta=0.7, eps=4.0, weight_decay=0.05, adam_learning_rate=0.1, adam_b1=0.6, adam_b2=0.9)
 OPTAX |= dict(adam_eps_root=1e-4, adam_weight_decay=0.03)
 case(
     "muon optax numbers", "muon", "optax", NUMBERS | SHARED_RATE | dict(eps_root=1e-4), "optax",
-    muon_optax(0.2, **OPTAX), shapes=STACK | {"U": (2, 3, 3, 5)}, **NEAR_EPS,
+    muon_optax(0.2, **OPTAX), shapes=TENSORS, **NEAR_EPS,
 )  # fmt: skip
 case(
     "muon optax out_in", "muon", "optax", NUMBERS | SHARED_RATE | dict(eps_root=1e-4) | OUT_IN, "optax",
-    muon_optax(0.2, (-1, -2), **OPTAX), shapes=ALL, **NEAR_EPS,
+    muon_optax(0.2, (1, 0), **OPTAX), shapes=TENSORS, **NEAR_EPS,
 )  # fmt: skip
 
 # Shampoo --------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,11 @@ FORMS = [form for name in MATRICES for form in tw.RULES[name].conventions.values
 IDS = [f"{form.name}-{form.convention_name}" for form in FORMS]
 SHAPES = {"W": (5, 7), "V": (4, 4), "T": (2, 3, 4), "b": (6,), "s": ()}
 every_form = pytest.mark.parametrize("form", FORMS, ids=IDS)
+STACKING = [form for form in FORMS if not form.only_matrices]
+every_stacking = pytest.mark.parametrize("form", STACKING, ids=[f"{f.name}-{f.convention_name}" for f in STACKING])
+# Here all but matrices, also what has three axes or more, goes by the rule for vectors.
+ONLY_MATRICES = [tw.RULES["mars"], tw.RULES["muon"].conventions["keras"], tw.RULES["muon"].conventions["optax"]]
+every_other = pytest.mark.parametrize("form", ONLY_MATRICES, ids=["mars-authors", "muon-keras", "muon-optax"])
 # Two orders of the sums in a product of matrices differ by a few roundings, which eigenvectors of neighbouring
 # eigenvalues show some hundred times as large; steps here are of the size of the parameters.
 CLOSE = 1e-11
@@ -173,7 +178,7 @@ def test_sizes_of_blocks_that_there_are_not(form):
 # Stacks, vectors, state -----------------------------------------------------------------------------------------------
 
 
-@every_form
+@every_stacking
 def test_a_stack_is_one_matrix_after_the_other(form):
     more = {"block_size": 2} if "block_size" in form.defaults else {}
     shapes = {"T": (2, 3, 3, 4)}
@@ -191,7 +196,7 @@ def test_vectors_go_by_their_own_rule(form):
     opt, params = made(form), start()
     run(opt, params, 4)
     numbers = {name: x for name, x in opt.hyperparams.items() if name in form.vectors.defaults}
-    alone = {name: w for name, w in start().items() if w.ndim < 2}
+    alone = {name: w for name, w in start().items() if w.ndim < 2 or (form.only_matrices and w.ndim > 2)}
     run(tw.Optimizer(form.vectors, **numbers), alone, 4)
     assert all_bits(alone) == all_bits({name: params[name] for name in alone})
     assert list(opt.state["b"]) == list(opt.state["s"]) == list(form.vectors.slots)
@@ -199,12 +204,94 @@ def test_vectors_go_by_their_own_rule(form):
     assert list(opt.hyperparams) == [*form.defaults, *own]
 
 
+def test_the_forms_that_leave_all_but_matrices_to_the_rule_for_vectors():
+    every = [form for rule in tw.RULES.values() for form in rule.conventions.values()]
+    assert [form for form in every if form.only_matrices] == ONLY_MATRICES
+
+
+@every_other
+def test_more_than_two_axes_go_by_the_rule_for_vectors(form):
+    """Element by element: a tensor of three axes or four is what the vector of its elements is."""
+    shapes = {"W": (4, 3), "T": (2, 3, 4), "K": (2, 1, 3, 2), "E": (2, 0, 3)}
+    params, flat = start(shapes), {name: w.copy() if name == "W" else w.ravel() for name, w in start(shapes).items()}
+    opt, other = made(form), made(form)
+    for step in range(5):
+        grads = gradients(params, step)
+        opt.update(params, grads)
+        other.update(flat, {name: g if name == "W" else g.ravel() for name, g in grads.items()})
+    assert all_bits({name: w.reshape(shapes[name]) for name, w in flat.items()}) == all_bits(params)
+    assert list(opt.state["T"]) == list(opt.state["K"]) == list(form.vectors.slots) != list(form.slots)
+    assert list(opt.state["W"]) == list(form.slots)
+
+
+@pytest.mark.parametrize("links", [(tw.clip_norm(1.0),), (tw.accumulate(2), tw.ema(0.9))], ids=["clip", "accumulate"])
+def test_so_they_do_within_a_chain(links, tmp_path):
+    """Links before the rule, an average behind it, and a checkpoint in between two of its steps."""
+    params = start({"W": (4, 3), "T": (2, 3, 4)})
+    flat = {"W": params["W"].copy(), "T": params["T"].ravel()}
+
+    def chain():
+        return tw.chain(*links[:1], tw.Muon(convention="optax", lr=0.1), *links[1:])
+
+    opt, other = chain(), chain()
+    for step in range(7):
+        grads = gradients(params, step)
+        opt.update(params, grads)
+        other.update(flat, {name: g if name == "W" else g.ravel() for name, g in grads.items()})
+        if step == 3:
+            opt.save(tmp_path / "run", params)
+            opt = tw.load(tmp_path / "run", params=params)
+    assert_close({name: w.reshape(params[name].shape) for name, w in flat.items()}, params)
+
+
+def test_links_that_know_two_axes_refuse_more_before_any_rule():
+    message = r"'T' has shape \(2, 3, 4\), and a link of this chain knows 2 axes at most"
+    for link in (tw.centralize(), tw.adaptive_clip(0.1)):
+        opt = tw.chain(link, tw.Muon(convention="keras"))
+        with pytest.raises(ValueError, match=message):
+            opt.update({"T": np.ones((2, 3, 4))}, {"T": np.ones((2, 3, 4))})
+
+
+def test_only_matrices_says_where_more_axes_go():
+    text = "def by_hand(w, g, *, lr=0.1):\n    w = w - lr * (g @ g.T @ g)\n    return w"
+    vectors = tw.rule("def signs(w, g, *, lr=0.1):\n    w = w - lr * sign(g)\n    return w")
+    one = tw.rule(text, vectors=vectors, only_matrices=True)
+    two = one.convention("two")(text)
+    three = one.convention("three", only_matrices=False)(text)
+    forms = (one, two, three, one.also("four"), one.flipped)
+    assert [form.only_matrices for form in forms] == [True, True, False, True, True]
+    assert one.digest == two.digest != three.digest
+    moved = {}
+    for form in (one, three):
+        moved[form] = {"T": np.zeros((2, 3, 4))}
+        tw.Optimizer(form).update(moved[form], {"T": np.full((2, 3, 4), 2.0)})
+    assert (moved[one]["T"] == -0.1).all()
+    assert np.allclose(moved[three]["T"], -0.1 * 2.0**3 * 12, rtol=1e-15)
+    with pytest.raises(tw.RuleError, match="`only_matrices=` leaves what has more than two axes to the rule of `vect"):
+        tw.rule(text, only_matrices=True)
+
+
+def test_mars_gives_kernels_to_adamw_as_its_authors_do():
+    """`is_grad_2d = len(grad.shape) == 2` in their update: all else takes AdamW with its numbers of one axis."""
+    torch = pytest.importorskip("torch")
+    params = start({"T": (2, 3, 4)})
+    leaf = torch.tensor(params["T"].copy(), requires_grad=True)
+    theirs = torch.optim.AdamW([leaf], lr=3e-3 * 0.5, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
+    opt = tw.MARS(lr_ratio=0.5)
+    for step in range(9):
+        grads = gradients(params, step)
+        opt.update(params, grads)
+        leaf.grad = torch.from_numpy(grads["T"].copy())
+        theirs.step()
+    assert_close(params, {"T": leaf.detach().numpy()}, 1e-14)
+
+
 @every_form
 @pytest.mark.parametrize("layout", ["in_out", "out_in"])
 def test_shapes_of_state(form, layout):
     opt, params = made(form, layout=layout), start()
     run(opt, params, 2)
-    for name in ("W", "V", "T"):
+    for name in ("W", "V") if form.only_matrices else ("W", "V", "T"):
         *stack, n, m = params[name].shape if layout == "in_out" else transposed(params[name]).shape
         grid = [1, 1] if "block_size" in form.defaults else []
         sides = {"left": (*stack, *grid, n, n), "right": (*stack, *grid, m, m)}
@@ -298,6 +385,8 @@ def test_layouts_do_not_take_over_each_others_state():
 @pytest.mark.parametrize("shape", [(6, 6), (3, 8), (8, 3), (4, 5, 2)])
 def test_singular_values_of_muons_step_are_near_one(convention, shape):
     """Of gradients whose own are up to a thousand times apart."""
+    if len(shape) > 2 and tw.RULES["muon"].conventions[convention].only_matrices:
+        shape = shape[1:]
     w, n, m = {"W": np.zeros(shape)}, shape[-2], shape[-1]
     tw.Muon(lr=1.0, weight_decay=0.0, convention=convention).update(w, gradients(w, 3))
     scale = {"torch-match-rms": 0.2 * max(n, m) ** 0.5, "keras": 0.2 * max(n, m) ** 0.5}

@@ -18,7 +18,7 @@ def adamw(w, g, s, t, lr, beta1, beta2, eps, weight_decay, eps_root):
     ]
 
 
-# The approximate form: the last gradient is that of the last batch. What has fewer than two axes goes by AdamW.
+# The approximate form: the last gradient is that of the last batch. What has not two axes goes by AdamW.
 @paper(
     "mars",
     "authors",
@@ -35,16 +35,17 @@ def adamw(w, g, s, t, lr, beta1, beta2, eps, weight_decay, eps_root):
         beta1_1d=0.62,
         beta2_1d=0.85,
         weight_decay_1d=0.28,
-        lr_1d=0.53,
+        lr_ratio=0.53,
     ),
     decades=2.0,
     swing=4.0,  # so that norms are above one and below
 )
 def mars(
-    w, g, s, t, shape, lr, beta1, beta2, gamma, eps, weight_decay, eps_root, beta1_1d, beta2_1d, weight_decay_1d, lr_1d
-):
-    if len(shape) < 2:
-        return adamw(w, g, s, t, lr * lr_1d, beta1_1d, beta2_1d, eps, weight_decay_1d, eps_root)
+    w, g, s, t, shape, lr, beta1, beta2, gamma, eps, weight_decay, eps_root, beta1_1d, beta2_1d, weight_decay_1d,
+    lr_ratio,
+):  # fmt: skip
+    if len(shape) != 2:
+        return adamw(w, g, s, t, lr * lr_ratio, beta1_1d, beta2_1d, eps, weight_decay_1d, eps_root)
     last = s["last"] or [mpf(0)] * len(w)
     s["last"] = g
     c = [x + gamma * beta1 / (1 - beta1) * (x - y) for x, y in zip(g, last, strict=True)]

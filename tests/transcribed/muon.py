@@ -4,8 +4,12 @@ A matrix is (inputs, outputs). Where a library's is (outputs, inputs), rows and 
 X (a + b X'X + c X'X X'X) are those of (a + b XX' + c XX'XX') X, so that nothing but the factor of the shape is
 concerned. Which of both products is smaller does not matter either.
 
-The values of X are at most one, and a step is nowhere steeper than a = 3.4445: of a rounding error of one step of the
-momentum, 1e-16 of its norm, five steps make at most 485 times that. lr = 0.23 and 40 steps allow 5e-13 in the end.
+What five steps make of a rounding error: singular values are at most one at first, and at most 1.2024 after each step.
+A step may be as steep as 3.97 there, at the largest of them. But such a value is near one again after the next step,
+where a step is flat, so that k steps in a row are steepest at zero, for any k > 1: a^k, a = 3.4445, which is 485 for
+all five (computed on a fine grid; a difference of two values, or a sum, as it comes in where the vectors turn, is no
+steeper). 1e-16 of the norm of the momentum becomes 5e-14 of a step at most; lr = 0.23 and 40 steps allow 5e-13 in the
+end.
 """
 
 from __future__ import annotations
@@ -108,8 +112,8 @@ def muon_authors(w, g, s, t, shape, lr, momentum, eps, weight_decay, lr_1d, beta
     return [p - lr * weight_decay * p - rate * a for p, a in zip(w, x, strict=True)]
 
 
-# Momentum is summed. Of vectors, eps stands beside the root that is not corrected; the decay of all takes the rate of
-# matrices.
+# Momentum is summed. Of vectors, and of all else that has not two axes, eps stands beside the root that is not
+# corrected; the decay of all takes the rate of matrices.
 @paper(
     "muon",
     "keras",
@@ -121,7 +125,7 @@ def muon_authors(w, g, s, t, shape, lr, momentum, eps, weight_decay, lr_1d, beta
 def muon_keras(
     w, g, s, t, shape, lr, momentum, eps, weight_decay, rms_rate, lr_ratio, beta1, beta2, eps_1d, weight_decay_1d
 ):
-    if len(shape) < 2:
+    if len(shape) != 2:
         corrected_eps = eps_1d / sqrt(1 - beta2**t)
         return adam(w, g, s, t, lr * lr_ratio, lr * weight_decay_1d, beta1, beta2, corrected_eps)
     s["m"] = [momentum * m + x for m, x in zip(s["m"] or [mpf(0)] * len(g), g, strict=True)]
@@ -146,7 +150,7 @@ def nesterov(m, g, beta, t):
     other=NUMBERS | dict(lr_ratio=1.7, beta1=0.63, beta2=0.92, weight_decay_1d=0.13, eps_root=8e-2),
 )
 def muon_optax(w, g, s, t, shape, lr, momentum, eps, weight_decay, lr_ratio, beta1, beta2, weight_decay_1d, eps_root):
-    if len(shape) < 2:
+    if len(shape) != 2:
         s["m"], s["v"] = average(s["m"], g, beta1), average(s["v"], [x**2 for x in g], beta2)
         u = [
             m / (sqrt(v / (1 - beta2**t) + eps_root) + eps)

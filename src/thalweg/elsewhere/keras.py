@@ -40,7 +40,11 @@ KERAS = library(
             "the decay comes before, so that neither norm has it",
         ),
         ("Adafactor()", 'tw.Adafactor(convention="keras")', "keeps v in full for matrices too, and reads it nowhere"),
-        ("Muon()", 'tw.Muon(convention="keras")', "the momentum is a sum; matrices are (inputs, outputs), as here"),
+        (
+            "Muon()",
+            'tw.Muon(convention="keras")',
+            "the momentum is a sum; goes by AdamW for embeddings too, which it knows by their names",
+        ),
         (
             "ScheduleFreeAdamW()",
             'tw.ScheduleFreeAdamW(convention="keras")',

@@ -117,7 +117,11 @@ CONTRIB = library(
         ("madgrad(0.01)", 'tw.MADGRAD(0.01, convention="optax")', "takes the root of t in float32"),
         ("dadapt_adamw()", 'tw.DAdaptAdam(convention="optax")', "with Adam's corrections, which the authors leave out"),
         ("prodigy()", 'tw.Prodigy(convention="optax")', "with Adam's corrections, which the authors leave out"),
-        ("muon(1e-3)", 'tw.Muon(1e-3, convention="optax")', "corrects the momentum; vectors go by optax.nadam"),
+        (
+            "muon(1e-3)",
+            'tw.Muon(1e-3, convention="optax")',
+            "corrects the momentum; all but matrices go by optax.nadamw",
+        ),
         ("dog()", 'tw.DoG(convention="optax")'),
         ("dowg()", 'tw.DoWG(convention="optax")'),
         ("schedule_free_sgd()", 'tw.ScheduleFreeSGD(convention="optax")'),

@@ -7,7 +7,8 @@ Each is an interpretation of the straight line over something smaller than numbe
     shift   the parameter plus c: every value stays, or is plus c as well
 
 A value that follows none of these is None, and so is all that is computed from it. Zero has every degree and every
-parity, so that what is known to be zero (eps, weight decay) does not disturb the rest.
+parity, so that what is known to be zero (eps, weight decay) does not disturb the rest. Each symmetry names the numbers
+that have to be zero for it, and no others: only such as may be zero.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 from thalweg.language import nodes as n
 from thalweg.language.flatten import Flat
+from thalweg.language.ranges import Range
 from thalweg.language.state import Slot
 from thalweg.language.zeros import without
 
@@ -26,36 +28,72 @@ ANY = "any"
 """What zero is: it has every degree and parity."""
 
 
-_MAY_BE_ZERO = re.compile(r"eps\w*|weight_decay\w*|initial_accumulator|lambd")
+_DISTURBING = re.compile(r"eps\w*|weight_decay\w*|initial_accumulator|lambd")
 
 
 @dataclass(frozen=True)
 class Symmetries:
-    """What happens to the step when the arguments of a rule are changed.
+    """What happens to the step when the arguments of a rule are changed, and which numbers have to be zero for that.
 
-    zeros: hyper-parameters that have to be zero for it. shifted: a parameter that starts at c more stays at c more.
-    odd: parameter and gradient with the other sign give the new parameter with the other sign. degree: gradients times
-    c > 0 give steps times c**degree (0: the scale of the loss does not matter); None where there is no such number.
+    shifted: a parameter that starts at c more stays at c more, up to rounding. odd: parameter and gradient with the
+    other sign give the new parameter with the other sign, bit for bit; a rule of matrices promises no bits. degree:
+    gradients times c > 0 give steps times c**degree (0: the scale of the loss does not matter); None where there is no
+    such number. shifted_at, odd_at, degree_at: the hyper-parameters that have to be zero for each.
     """
 
-    zeros: tuple[str, ...]
     shifted: bool
     odd: bool
     degree: float | None
+    shifted_at: tuple[str, ...] = ()
+    odd_at: tuple[str, ...] = ()
+    degree_at: tuple[str, ...] = ()
+
+    def and_of(self, other: Symmetries) -> Symmetries:
+        """Return what holds for two rules at once: one for matrices, and one for vectors."""
+        degree = self.degree if self.degree == other.degree else None
+        return Symmetries(
+            shifted := self.shifted and other.shifted,
+            odd := self.odd and other.odd,
+            degree,
+            _both(self.shifted_at, other.shifted_at) if shifted else (),
+            _both(self.odd_at, other.odd_at) if odd else (),
+            _both(self.degree_at, other.degree_at) if degree is not None else (),
+        )
 
 
-def symmetries_of(text: n.Text, flat: Flat, slots: Mapping[str, Slot]) -> Symmetries:
+def symmetries_of(text: n.Text, flat: Flat, slots: Mapping[str, Slot], ranges: Mapping[str, Range]) -> Symmetries:
     """Return the symmetries of a rule."""
-    zeros = tuple(name for name in text.signature.numbers if _MAY_BE_ZERO.fullmatch(name))
     new = flat.outputs[text.signature.arrays[0]]
-    moved, turned = (_fixed_point(law, text, flat, slots) for law in (_Shift(zeros), _Parity(zeros)))
-    shifted = moved is not None and moved[new] == 1.0
+    zeros = tuple(x for x in ranges if x not in slots and _DISTURBING.fullmatch(x) and 0.0 in ranges[x])
+
+    def found(law: type[_Law], zeros: tuple[str, ...]) -> Any:
+        known = _fixed_point(law(zeros), text, flat, slots)
+        return None if known is None or known[new] == ANY else known[new]
+
+    def fewest(law: type[_Law], needed: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Return the numbers that have to be zero for a law, `needed` among them: each is tried without."""
+        wanted, kept = found(law, zeros), zeros
+        for name in zeros:
+            others = tuple(x for x in kept if x != name)
+            if name not in needed and found(law, others) == wanted:
+                kept = others
+        return kept
+
+    shifted = found(_Shift, zeros) == 1.0
+    odd = not flat.has_matrix_words and found(_Parity, zeros) == -1.0
     degree = None
     # Where the step does not read the parameter, it is what is left of a parameter that is zero.
     if shifted and not any(slot.copies for slot in slots.values()):
-        scaled = _fixed_point(_Scale(zeros), text, flat, slots)
-        degree = None if scaled is None or scaled[new] == ANY else scaled[new]
-    return Symmetries(zeros, shifted, turned is not None and turned[new] == -1.0, degree)
+        degree = found(_Scale, zeros)
+    shifted_at = fewest(_Shift) if shifted else ()
+    odd_at = fewest(_Parity) if odd else ()
+    return Symmetries(
+        shifted, odd, degree, shifted_at, odd_at, fewest(_Scale, shifted_at) if degree is not None else ()
+    )
+
+
+def _both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one + other))
 
 
 def _fixed_point(law: _Law, text: n.Text, flat: Flat, slots: Mapping[str, Slot]) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from thalweg.elsewhere import Row, rows_of
+from thalweg.hyperparams import defaults_of
 from thalweg.language import nodes as n
 from thalweg.report.places import decay_of, eps_of
 from thalweg.report.sheet import note_of, written
@@ -53,9 +54,10 @@ class Change:
 class Form:
     """One convention beside the default one.
 
-    name, source, note: as in `Sheet`. defaults: those that differ. changes: of the lines. for_vectors: the same of the
-    rule for parameters of fewer than two axes. relation: to the default convention, see `Relation`. eps: the value and
-    places of each eps. starts: slots that do not start at zero. decay: where the weight decay acts.
+    name, source, note: as in `Sheet`. defaults: those that differ, of the rule for vectors too. changes: of the lines.
+    for_vectors: the same of the rule for parameters of fewer than two axes. relation: to the default convention, see
+    `Relation`. eps: the value and places of each eps. starts: slots that do not start at zero. decay: where the weight
+    decay acts.
     """
 
     name: str
@@ -106,7 +108,7 @@ def forms_of(rule: Rule) -> Forms:
     default = rule.family.get(None)
     others = [form for form in rule.conventions.values() if form is not default]
     forms = tuple(_form(form, default) for form in (default, *others))
-    numbers = tuple(f"{name} {written(x)}" for name, x in default.defaults.items() if x is not None)
+    numbers = tuple(f"{name} {written(x)}" for name, x in defaults_of(default).items() if x is not None)
     lines = tuple(lines_of(default))
     return Forms(default.title, default.convention_name, numbers, lines, forms, rows_of(rule.name))
 
@@ -138,15 +140,16 @@ def _relation(rule: Rule, default: Rule) -> Relation:
 
 
 def _defaults(rule: Rule, default: Rule) -> Iterator[Default]:
-    for name in dict.fromkeys([*rule.defaults, *default.defaults]):
+    for name in dict.fromkeys([*defaults_of(rule), *defaults_of(default)]):
         value, instead_of = (_default_of(one, name) for one in (rule, default))
         if value != instead_of:
             yield Default(name, value, instead_of)
 
 
 def _default_of(rule: Rule, name: str) -> str:
-    value = rule.defaults.get(name)
-    return "" if name not in rule.defaults else "none" if value is None else written(value)
+    found = defaults_of(rule)
+    value = found.get(name)
+    return "" if name not in found else "none" if value is None else written(value)
 
 
 # Lines ----------------------------------------------------------------------------------------------------------------
@@ -196,23 +199,32 @@ def _paired(old: list[str], new: list[str]) -> list[Change]:
 def agree(rule: Rule, other: Rule, *, rate_changes: bool = True, **given: float) -> bool:
     """Tell whether two texts give the same steps up to rounding, given the same hyper-parameters and gradients.
 
-    It is tried: with defaults and with other numbers, eps and weight decay far from zero, on gradients that depend on
-    the parameters, elements that are zero and gradients that are zero at first, and a rate that changes on the way.
-    What only one of them has is at its default, or is given. Their rules for vectors have to agree too.
+    It is tried: with the defaults of either and with other numbers, eps and weight decay far from zero, on gradients
+    that depend on the parameters, elements that are zero and gradients that are zero at first, and a rate that changes
+    on the way. What only one of them has is at its default, or is given. Their rules for vectors have to agree too, and
+    to be for the same parameters.
     """
+    if rule.only_matrices != other.only_matrices:
+        return False
     pairs = [(rule, other)] + ([(rule.vectors, other.vectors)] if rule.vectors and other.vectors else [])
     return all(
         _same(one, two, numbers | given, later)
         for one, two in pairs
-        for numbers in (_numbers(one, two), _moved(one, two))
+        for numbers in _tried(one, two)
         for later in ([0.4] if rate_changes and "lr" in numbers else [1.0])
     )
 
 
 def _same(rule: Rule, other: Rule, numbers: Mapping[str, float], later: float) -> bool:
     one, two = (_path(form, numbers, later) for form in (rule, other))
-    scale = np.abs(np.diff(two, axis=0)).max()
+    scale = max(np.abs(np.diff(path, axis=0)).max() for path in (one, two))
     return bool(np.abs(one - two).max() <= SAME * scale)
+
+
+def _tried(rule: Rule, other: Rule) -> list[dict[str, float]]:
+    """Return the numbers to try two texts with, in whichever order they are given."""
+    found = [choose(*pair) for choose in (_numbers, _moved) for pair in ((rule, other), (other, rule))]
+    return [numbers for k, numbers in enumerate(found) if numbers not in found[:k]]
 
 
 def _numbers(rule: Rule, other: Rule) -> dict[str, float]:

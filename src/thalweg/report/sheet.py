@@ -204,6 +204,10 @@ def _reach(rule: Rule) -> Iterator[str]:
         yield "Has numbers of rows and columns, the last two axes."
     elif not facts.matrix:
         yield "Takes norms, means or sums of whole tensors."
+    if rule.only_matrices:
+        yield "Parameters of more than two axes go by the rule for vectors too."
+    elif facts.matrix:
+        yield "A tensor of more than two axes is a stack of matrices, in its last two."
     if facts.coupled:
         yield "Tensors depend on each other: some numbers are of all parameters together."
     if facts.model_numbers:
@@ -234,17 +238,21 @@ def _bound(rule: Rule) -> Iterator[str]:
 
 def _symmetries(rule: Rule) -> Iterator[str]:
     found = rule.symmetries
-    with_zeros = f"With {listing(found.zeros)} at zero " if found.zeros else ""
+    at, scale_at = (f"With {listing(x)} at zero " if x else "" for x in (found.shifted_at, found.degree_at))
+    if found.degree == 0 and at == scale_at:
+        yield _begun(f"{at}neither the scale of the loss nor the origin of the parameter matters.")
+        return
+    if found.shifted:
+        yield _begun(f"{at}the origin of the parameter does not matter.")
     if found.degree == 0:
-        said = "neither the scale of the loss nor the origin of the parameter matters."
+        yield _begun(f"{scale_at}the scale of the loss does not matter either.")
     elif found.degree is not None:
         power = "" if found.degree == 1 else f" to the power {written(found.degree)}"
-        said = f"the step grows with the scale of the loss{power}; the origin of the parameter does not matter."
-    elif found.shifted:
-        said = "the origin of the parameter does not matter."
-    else:
-        return
-    yield f"{with_zeros}{said if with_zeros else said[0].upper() + said[1:]}"
+        yield _begun(f"{scale_at}the step grows with the scale of the loss{power}.")
+
+
+def _begun(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def inexact_words(rule: Rule) -> set[str]:

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from thalweg.rule import rule, term
-from thalweg.words import sqrt
+from thalweg.words import abs, log, maximum, sqrt  # noqa: A004
 
 SQUARES = {"v": "[0, inf)"}
 
 
-# |m_hat| / sqrt(v_hat) by the inequality of Cauchy and Schwarz, for whatever gradients up to t. Section 2.1 of Kingma &
-# Ba has its limit for many steps and sparse gradients, and 1 for others, which steps exceed by little.
+# 1 + r + ... + r**(t - 1), rounded up. Near r = 1 the quotient of differences is lost in rounding, and t terms of the
+# largest one are as good. The product at the end is how a text says infinity: a power that large would be an error.
+@term
+def powers(r, t):
+    if abs(1 - r) * t < 1e-6:
+        series = t * maximum(1.0, r) ** (t - 1)
+    elif r < 1 or t * log(r) < 700:
+        series = (1 - r**t) / (1 - r)
+    else:
+        series = 1e300 * 1e300
+    return series
+
+
+# |m_hat| / sqrt(v_hat), for whatever gradients up to t. With a for beta1, b for beta2, g_k for the gradient of k steps
+# ago, and sums over k = 0 ... t - 1, the inequality of Cauchy and Schwarz says
+#
+#     sum(a**k |g_k|)  =  sum((a**2 / b)**(k/2) b**(k/2) |g_k|)  <=  sqrt(sum((a**2 / b)**k) sum(b**k g_k**2)),
+#
+# where the left side is |m| / (1 - a), or more, and the last sum is v / (1 - b); the rest are the corrections. It holds
+# with equality for g_k proportional to (a / b)**k. The series stays bounded for a**2 < b, and grows with t otherwise.
+# For b = 0 and a > 0 there is no bound: v has forgotten the large gradient that m remembers. In floats it has above 0
+# already, where g**2 is rounded beside an older v; below 1e-3 nothing is promised but for the first step.
+# Section 2.1 of Kingma & Ba has the limit for many steps and sparse gradients, and 1 for others, which steps exceed by
+# little.
 @term
 def at_most(lr, beta1, beta2, t):
-    ratio = beta1 * beta1 / beta2 if beta2 > 0 else 1e150
-    series = t if ratio == 1 else (1 - ratio**t) / (1 - ratio)
-    bound = lr * (1 - beta1) / (1 - beta1**t) * sqrt((1 - beta2**t) / (1 - beta2) * series)
+    series = powers(beta1 * beta1 / maximum(beta2, 1e-3), t)
+    ratio = (1 - beta1) / (1 - beta1**t) * sqrt((1 - beta2**t) / (1 - beta2) * series)
+    ratio = 1e300 * 1e300 if beta2 < 1e-3 and t > 1 else ratio
+    bound = lr * ratio if lr > 0 else 0.0
     return bound
 
 

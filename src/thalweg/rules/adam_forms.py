@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from thalweg.language.state import number
 from thalweg.rule import rule, term
-from thalweg.rules.adam import at_most
+from thalweg.rules.adam import at_most, powers
 from thalweg.words import abs, maximum, sqrt, where  # noqa: A004
 
 SQUARES = {"v": "[0, inf)"}
@@ -13,12 +13,15 @@ MAXIMA = {"v": "[0, inf)", "v_max": "[0, inf)"}
 PRODUCT = {"mu_product": number(1.0)}
 
 
-# u is at least beta2**k times the gradient of k steps ago. The paper's own bound is lr, which holds for beta2 = 1.
+# u is at least beta2**k times the gradient of k steps ago, so that m, in which it has the weight (1 - beta1) beta1**k,
+# is at most u times the sum of (1 - beta1) (beta1 / beta2)**k. As for Adam there is no bound at beta2 = 0, and none is
+# promised below 1e-3. The paper's own bound is lr, which holds for beta2 = 1.
 @term
 def adamax_at_most(lr, beta1, beta2, t):
-    ratio = beta1 / beta2 if beta2 > 0 else 1e150
-    series = t if ratio == 1 else (1 - ratio**t) / (1 - ratio)
-    bound = lr * (1 - beta1) / (1 - beta1**t) * series
+    series = powers(beta1 / maximum(beta2, 1e-3), t)
+    ratio = (1 - beta1) / (1 - beta1**t) * series
+    ratio = 1e300 * 1e300 if beta2 < 1e-3 and t > 1 else ratio
+    bound = lr * ratio if lr > 0 else 0.0
     return bound
 
 

@@ -36,7 +36,9 @@ momentum.also("book", source=f"{BOOK}, eq. (6.3) and (6.4)")
 
 # The buffer holds gradients, not steps, so that a change of lr acts on all of it. The first gradient is not damped.
 @momentum.convention(
-    "torch", source="torch.optim.SGD(momentum=, dampening=)", contains={"sgd[torch]": {"momentum": 0.0}}
+    "torch",
+    source="torch.optim.SGD(momentum=, dampening=)",
+    contains={"sgd[torch]": {"momentum": 0.0, "dampening": 0.0}},
 )
 def momentum_torch(w, g, b, *, t, lr=1e-3, momentum=0.9, dampening=0.0):
     share = 1 if t == 1 else 1 - dampening
@@ -71,7 +73,11 @@ def momentum_ema(w, g, b, *, lr=0.01, momentum=0.9):
 
 
 # MLX damps the first gradient as well.
-@momentum.convention("mlx", source="mlx.optimizers.SGD(momentum=, dampening=), which has no default lr")
+@momentum.convention(
+    "mlx",
+    source="mlx.optimizers.SGD(momentum=, dampening=), which has no default lr",
+    contains={"sgd[paper]": {"momentum": 0.0, "dampening": 0.0}},
+)
 def momentum_mlx(w, g, b, *, lr=0.01, momentum=0.9, dampening=0.0):
     b = momentum * b + (1 - dampening) * g
     w = w - lr * b

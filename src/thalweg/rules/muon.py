@@ -11,9 +11,8 @@ NOT_NEGATIVE = "[0, inf)"
 OWN_RATE = {"v": NOT_NEGATIVE, "lr_1d": NOT_NEGATIVE, "weight_decay_1d": NOT_NEGATIVE}
 SHARED_RATE = {"v": NOT_NEGATIVE, "lr_ratio": NOT_NEGATIVE, "weight_decay_1d": NOT_NEGATIVE}
 
-# In every form the last two axes are a matrix of (inputs, outputs), unless the layout is "out_in", and the axes before
-# them count matrices, each of which is orthogonalized by itself; the authors make one matrix of a kernel of four axes.
-# torch and the authors iterate in bfloat16 whatever the parameter is; here it is in the parameter's dtype.
+# In every form a matrix is (inputs, outputs), unless the layout is "out_in". torch and the authors iterate in bfloat16
+# whatever the parameter is; here it is in the parameter's dtype.
 
 
 @term
@@ -48,6 +47,8 @@ def _vectors_torch(w, g, m, v, *, t, lr_1d=3e-4, beta1=0.9, beta2=0.95, eps_1d=1
     return w, m, v
 
 
+# torch takes parameters of two axes alone. Here vectors go by AdamW, and a tensor of more axes is a stack of matrices,
+# in its last two, each of which is orthogonalized by itself.
 @rule(
     convention="torch",
     source=f"{JORDAN}; torch.optim.Muon, and torch.optim.AdamW for vectors",
@@ -61,7 +62,8 @@ def muon(w, g, b, *, lr=1e-3, momentum=0.95, eps=1e-7, weight_decay=0.1):
     return w, b
 
 
-# With steps of the size of AdamW's, so that its rate and decay serve as they are.
+# With steps of the size of AdamW's, so that its rate and decay serve as they are. What is said of axes under "torch"
+# holds here too.
 @muon.convention(
     "torch-match-rms",
     source='Liu et al. 2025, arXiv:2502.16982, section 2.2; torch.optim.Muon(adjust_lr_fn="match_rms_adamw")',
@@ -83,6 +85,9 @@ def _vectors_authors(w, g, m, v, *, t, lr_1d=3e-4, beta1=0.9, beta2=0.95, eps_1d
     return w, m, v
 
 
+# A tensor of more than two axes is a stack of matrices, in its last two. In the authors' code one of three is that as
+# well, and one of four, a kernel, is one matrix with as many rows as its first axis has, under the factor of its last
+# two.
 @muon.convention(
     "authors",
     source=f"the authors' muon.py, {AUTHORS}; lr_1d and what follows is of their Adam for vectors",
@@ -105,12 +110,15 @@ def _vectors_keras(w, g, m, v, *, t, lr=1e-3, lr_ratio=1.0, beta1=0.9, beta2=0.9
     return w, m, v
 
 
-# The momentum is a sum, 1 / (1 - momentum) times larger than an average, so that eps counts for less.
+# The momentum is a sum, 1 / (1 - momentum) times larger than an average, so that eps counts for less. Only
+# parameters of two axes are matrices, and all others go by AdamW. Keras knows embeddings by their names and leaves them
+# to AdamW too, which is not so here.
 @muon.convention(
     "keras",
     source="keras.optimizers.Muon; eps_1d is its epsilon, the other numbers of vectors those that begin with adam_",
     ranges={"rms_rate": NOT_NEGATIVE},
     vectors=rule(source="keras.optimizers.Muon", ranges=SHARED_RATE)(_vectors_keras),
+    only_matrices=True,
 )
 def muon_keras(w, g, b, *, lr=1e-3, momentum=0.95, eps=1e-7, weight_decay=0.004, rms_rate=0.2):
     b = b + (g + b * (momentum - 1))
@@ -132,10 +140,13 @@ def _vectors_optax(
     return w, m, v
 
 
+# Only parameters of two axes are matrices, and all others go by Adam, as in optax where no
+# muon_weight_dimension_numbers are given.
 @muon.convention(
     "optax",
     source="optax.contrib.muon, which has no default lr; lr_ratio is its adam_learning_rate over its learning_rate",
     vectors=rule(source="optax.contrib.muon", ranges=SHARED_RATE)(_vectors_optax),
+    only_matrices=True,
 )
 def muon_optax(w, g, b, *, t, lr=1e-3, momentum=0.95, eps=1e-8, weight_decay=0.0):
     b = momentum * b + (1 - momentum) * g

@@ -16,10 +16,8 @@ AVERAGED = POSITIVE | {"beta2": "[0, 1]"}
 GRAFTED = AVERAGED | {"v": NOT_NEGATIVE}
 STATE = {"left": left(block="block_size"), "right": right(block="block_size")}
 
-# In every form the last two axes are a matrix, and the axes before them count matrices. The exponent of both sides is
-# -1/4 then: -1/(2k) for the k = 2 axes of a matrix. Blocks at the edges are filled up with zeros, which have no part in
-# what becomes of the others. A vector keeps the diagonal alone of the matrix that it has in the paper and in Meta's
-# code, as if it were cut into blocks of one.
+# In every form the last two axes are a matrix, and the axes before them count matrices. Blocks at the edges are filled
+# up with zeros, which have no part in what becomes of the others.
 
 
 # No eigenvalue is below eps, where it started; rounding may put one there, and below zero.
@@ -35,6 +33,9 @@ def _vectors(w, g, v, *, lr=0.1, eps=1e-4):
     return w, v
 
 
+# In the paper a tensor of k axes has a matrix for each, under the exponent -1/(2k). Here the last two axes have one
+# each, and a tensor of more is a stack of matrices, so that the exponent is always -1/4; a vector keeps the diagonal
+# alone of its matrix, under -1/2.
 @rule(
     source=f"{GUPTA}; {BLOCKS}",
     state={"left": left("eps", block="block_size"), "right": right("eps", block="block_size")},
@@ -78,6 +79,8 @@ def _vectors_facebook(w, g, m, v, b, *, t, lr=0.01, beta1=0.9, beta2=1.0, eps=1e
     return w, m, v, b
 
 
+# The last two axes are a matrix, so that the exponent is always -1/4. Meta's code has a matrix for each axis of a
+# tensor, as the paper has, and for a vector the whole one, of which the diagonal is kept here, as in blocks of one.
 @shampoo.convention(
     "facebook",
     source=f"{META}; eps is its epsilon, block_size its max_preconditioner_dim, momentum that of ClassicMomentumConfig",
@@ -114,6 +117,7 @@ def _vectors_adagrad(w, g, m, v, b, *, t, lr=0.01, beta1=0.9, eps_graft=1e-10, m
     return w, m, v, b
 
 
+# With AdaGrad's length of the step; axes as under "facebook".
 @shampoo.convention(
     "facebook-adagrad",
     source=f"{META}(grafting_config=AdaGradPreconditionerConfig()); eps_graft is the epsilon of that",
@@ -150,7 +154,7 @@ def _vectors_adam(
     return w, m, v, b
 
 
-# The numbers are those of the example in its README.
+# With Adam's length of the step; axes as under "facebook". The numbers are those of the example in its README.
 @shampoo.convention(
     "facebook-adam",
     source=f"{META}(grafting_config=AdamPreconditionerConfig()); beta2_graft and eps_graft are the numbers of that",

@@ -45,7 +45,8 @@ def _vectors(w, g, m, v, *, t, lr=3e-3, beta1=0.95, beta2=0.95, eps=1e-8, weight
 
 # The first step moves nothing and only finds the bases, which are zero until then: no gradient is to be seen in a basis
 # of its own. m is kept in the basis, and the decay is of the parameter after the step. A tensor of more than two axes
-# is a stack of matrices, where the authors' code has a basis for each axis; and no side is too large to have one.
+# is a stack of matrices, in its last two, where the authors' code has a basis for each axis; a vector has none in both.
+# No side is too large to have one.
 @rule(
     convention="authors",
     source=f"Vyas et al. 2024, arXiv:2409.11321, Algorithm 3; {AUTHORS}; every is its precondition_frequency",

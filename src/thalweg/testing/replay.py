@@ -224,7 +224,7 @@ def _play_tensors(
 
 def _rule_for(rule: Rule, w: NDArray[Any]) -> Rule:
     """Return the rule of a tensor; raises ValueError for a vector with a rule that needs two axes."""
-    if w.ndim < 2 and rule.vectors is not None:
+    if rule.vectors is not None and (w.ndim < 2 or (rule.only_matrices and w.ndim > 2)):
         return rule.vectors
     if w.ndim < 2 and (rule.facts.axes or rule.facts.matrix):
         raise ValueError(f"{rule.title} is a rule for matrices")
