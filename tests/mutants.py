@@ -4,7 +4,8 @@ A mutant is a rule with one slip of the table that `thalweg check` explains opti
 by 10 %, each term dropped or with the other sign, each old slot in the place of the new one, and more. Beside these
 there are slips in the point of evaluation, and hyper-parameters moved where a slot starts. A mutant is found if within
 40 steps it leaves the transcription by more than rounding, with the default numbers or with others. One that is not
-found computes the same, and then stands in tests/equivalent_mutants.toml with its proof. Exit code 1: others.
+found computes the same, and then stands in tests/equivalent_mutants.toml with its proof. Exit code 1: others, and
+patterns of that file that no such mutant needs, or that speak of one that is found.
 """
 
 from __future__ import annotations
@@ -67,13 +68,15 @@ class Verdict:
     """What became of the mutants of one form.
 
     counts: how many were found, are equivalent by a proof, are not found, and are refused by the language, so that
-    nobody can run them. survivors: those that live without a proof. used: the positions of the proofs.
+    nobody can run them. survivors: those that live without a proof. refuted: those that are found in spite of one.
+    used: the patterns that were needed, as `parts` has them.
     """
 
     form: str
     counts: dict[str, int]
     survivors: tuple[str, ...]
-    used: tuple[int, ...]
+    refuted: tuple[str, ...]
+    used: frozenset[tuple[int, str, str]]
 
     def __str__(self) -> str:
         return f"{self.form:32} " + ", ".join(f"{count:3} {what}" for what, count in self.counts.items())
@@ -86,18 +89,25 @@ def proofs():
 
 def matches(text, patterns):
     """Tell whether a text is one of some patterns, in which `*` stands for anything."""
-    listed = patterns if isinstance(patterns, list) else [patterns]
-    return any(fnmatchcase(text, pattern.replace("[", "[[]")) for pattern in listed)
+    return any(fnmatchcase(text, pattern.replace("[", "[[]")) for pattern in listed(patterns))
+
+
+def listed(x):
+    """Return a list as it is, and anything else as the one element of one."""
+    return x if isinstance(x, list) else [x]
+
+
+def parts(rows):
+    """Return every single pattern: the position of its row, what it is of, and itself."""
+    return [(i, key, x) for i, row in enumerate(rows) for key in row if key != "proof" for x in listed(row[key])]
 
 
 def proves(row, rule, convention, mutant):
-    """Tell whether a row of the file speaks of this mutant."""
-    return (
-        matches(rule, row["rule"])
-        and matches(convention, row["convention"])
-        and matches(mutant.words, row["words"])
-        and matches(mutant.lines, row.get("lines", "*"))
-    )
+    """Return the patterns of a row that speak of this mutant, by what they are of; nothing if the row does not."""
+    lines = {"lines": mutant.lines} if "lines" in row else {}
+    texts = {"rule": rule, "convention": convention, "words": mutant.words, **lines}
+    found = {key: [x for x in listed(row[key]) if matches(text, x)] for key, text in texts.items()}
+    return found if all(found.values()) else {}
 
 
 def mutants(rule):
@@ -153,18 +163,23 @@ def judged(form):
     rule, convention = form
     runs = [run(rule, convention, kind) for kind in sorted(PAPERS[form].runs, reverse=True)]
     form = runs[0].rule
-    counts, survivors, used = dict.fromkeys(("found", "equivalent", "not found", "refused"), 0), [], []
+    counts = dict.fromkeys(("found", "equivalent", "not found", "refused"), 0)
+    survivors, refuted, used, rows = [], [], set(), proofs()
     for mutant in mutants(form):
-        fate, rows = mutant.fate(runs), []
-        if fate == "not found":
-            rows = [i for i, row in enumerate(proofs()) if proves(row, rule, convention, mutant)]
-            survivors += [] if rows else [str(mutant)]
-        counts["equivalent" if rows else fate] += 1
-        used += rows
+        fate = mutant.fate(runs)
+        proven = {i: by for i, row in enumerate(rows) if (by := proves(row, rule, convention, mutant))}
+        if fate == "not found" and proven:
+            fate = "equivalent"
+            used |= {(i, key, x) for i, by in proven.items() for key, xs in by.items() for x in xs}
+        elif fate == "not found":
+            survivors.append(str(mutant))
+        elif fate == "found" and proven:
+            refuted.append(f"{mutant}: {'; '.join(rows[i]['proof'] for i in proven)}")
+        counts[fate] += 1
     if Mutant("", str, lambda: _remade(form)).fate(runs) != "not found":  # then nothing else says anything
         counts["not found"] += 1
         survivors.append("the rule itself is not what is transcribed")
-    return Verdict(f"{rule}[{convention}]", counts, tuple(survivors), tuple(used))
+    return Verdict(f"{rule}[{convention}]", counts, tuple(survivors), tuple(refuted), frozenset(used))
 
 
 def forms(names):
@@ -187,22 +202,25 @@ def main(arguments=None):
     parser.add_argument("rule", nargs="*", help="rules by name; all if none is given")
     parser.add_argument("-j", type=int, default=None, help="processes; one a core if not given")
     given = parser.parse_args(arguments)
-    total, used, chosen = Counter(), set(), forms(given.rule)
+    total, used, refuted, chosen = Counter(), set(), 0, forms(given.rule)
     with ProcessPoolExecutor(given.j, initializer=without_kernels) as pool:
         for verdict in map(judged, chosen) if given.j == 1 else pool.map(judged, chosen):
             total.update(verdict.counts)
-            used |= set(verdict.used)
+            used |= verdict.used
+            refuted += len(verdict.refuted)
             say(str(verdict), *(f"    {words}" for words in verdict.survivors))
+            say(*(f"    found in spite of its proof: {words}" for words in verdict.refuted))
     left_out = {rule for rule, _ in forms([])} - {rule for rule, _ in chosen}
+    rows = proofs()
     idle = [
-        row
-        for i, row in enumerate(proofs())
-        if i not in used and not any(matches(rule, row["rule"]) for rule in left_out)
+        part
+        for part in parts(rows)
+        if part not in used and not any(matches(rule, rows[part[0]]["rule"]) for rule in left_out)
     ]
-    for row in idle:
-        say(f"a proof that nothing needs: {row['rule']}[{row['convention']}] {row['words']}")
+    for i, key, x in idle:
+        say(f"a pattern that nothing needs: {rows[i]['rule']}[{rows[i]['convention']}] {key}: {x}")
     say(", ".join(f"{count} {what}" for what, count in total.items()))
-    return 1 if total["not found"] or idle else 0
+    return 1 if total["not found"] or refuted or idle else 0
 
 
 def say(*lines):

@@ -9,9 +9,9 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-from tests.transcribed.base import PAPERS, Paper, Transcribed, fresh
+from tests.transcribed.base import DECADES, PAPERS, Paper, Transcribed, fresh
 
-__all__ = ["PAPERS", "Paper", "Transcribed", "fresh"]
+__all__ = ["DECADES", "PAPERS", "Paper", "Transcribed", "fresh"]
 
 FILES = Path(__file__).parent / "transcribed"
 for module in pkgutil.iter_modules([str(FILES)]):

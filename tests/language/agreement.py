@@ -27,8 +27,12 @@ def without_numba():
         yield
 
 
-def run(rule, shapes, dtype, steps=4, value=None, **numbers):
-    """Return everything that steps of a rule leave behind, by name."""
+def run(rule, shapes, dtype, steps=4, value=None, seen=None, **numbers):
+    """Return everything that steps of a rule leave behind, by name.
+
+    A rule that takes a Hessian gets one in every other step, beginning with the first. seen: a list that gets the
+    parameters of the start and a copy of all that each step leaves behind.
+    """
     rng = np.random.default_rng(7)
 
     def draw(shape):
@@ -36,12 +40,19 @@ def run(rule, shapes, dtype, steps=4, value=None, **numbers):
 
     params = {name: draw(shape) for name, shape in shapes.items()}
     opt = tw.Optimizer(rule, **numbers)
+    seen = [] if seen is None else seen
+    seen.append({name: w.copy() for name, w in params.items()})
     for step in range(steps):
         grads = {name: draw(shape) for name, shape in shapes.items()}
         grads["matrix"][0] = [0.0, -0.0, 1e-30, 1.0]
-        opt.update(params, grads, value=None if value is None else value / (step + 1))
-    found = dict(params) | {f"shared {name}": x for name, x in opt.shared.items()}
-    return found | {f"{name} {slot}": x for name, slots in opt.state.items() for slot, x in slots.items()}
+        hessian = None
+        if rule.facts.takes_hessian and step % 2 == 0:
+            hessian = {name: np.abs(draw(shape)) for name, shape in shapes.items()}
+        opt.update(params, grads, value=None if value is None else value / (step + 1), hessian=hessian)
+        found = dict(params) | {f"shared {name}": x for name, x in opt.shared.items()}
+        found |= {f"{name} {slot}": x for name, slots in opt.state.items() for slot, x in slots.items()}
+        seen.append({name: np.copy(x) for name, x in found.items()})
+    return found
 
 
 def same_bits(a, b):

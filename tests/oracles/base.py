@@ -8,6 +8,7 @@ library can be imported it runs beside ours; what the others put out is kept in 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,14 @@ class Case:
 
 
 CASES: dict[str, Case] = {}
+
+
+def is_installed(library: str) -> bool:
+    """Tell whether a library can run beside ours here."""
+    try:
+        return importlib.util.find_spec(library) is not None
+    except ModuleNotFoundError:  # of its parent
+        return False
 
 
 def case(name: str, rule: str, convention: str, ours: dict[str, Any], library: str, make: Any, **more: Any) -> None:

@@ -7,6 +7,7 @@ import functools
 import importlib
 import inspect
 import os
+import typing
 
 import numpy as np
 import pytest
@@ -66,22 +67,48 @@ def classes_of(module):
     return names_in(module, lambda _, value: inspect.isclass(value) and issubclass(value, above) and value is not above)
 
 
-def aliases(_, value):
-    """Tell whether something in optax is one of its ready-made optimizers."""
-    function = value.func if isinstance(value, functools.partial) else value
-    return getattr(function, "__module__", None) == "optax._src.alias" and callable(function)
+def transforms(name, value):
+    """Tell whether a call of something gives a transformation of gradients: functions, partial and jitted ones.
+
+    By what is written behind its arrow; without one it is called, with a number for each argument that it needs, and
+    counts as one too if it cannot be. What begins with scale_by_ is a part of an optimizer in all of optax.
+    """
+    if name.startswith("scale_by_") or not callable(value) or inspect.isclass(value) or typing.get_origin(value):
+        return False
+    parameters, gives = inspect.signature(value).parameters.values(), inspect.signature(value).return_annotation
+    if gives is not inspect.Signature.empty:
+        return "GradientTransformation" in str(gives)
+    needed = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    numbers = [0.1 for p in needed if p.kind is not p.KEYWORD_ONLY]
+    try:
+        made = value(*numbers, **{p.name: 0.1 for p in needed if p.kind is p.KEYWORD_ONLY})
+    except Exception:  # noqa: BLE001 - whatever it is: it has to be named
+        return True
+    return isinstance(made, importlib.import_module("optax").GradientTransformation)
 
 
-def contributed(name, value):
-    """Tell whether something in optax.contrib is a function; what begins with scale_by_ is a part of another there."""
-    return inspect.isfunction(value) and not name.startswith("scale_by_")
+# What a call of gives a transformation in optax, or cannot be tried, and is no optimizer.
+NO_OPTIMIZERS = {
+    "clips gradients; tw.clip_norm and its like": "adaptive_grad_clip clip clip_by_block_rms clip_by_global_norm",
+    "changes gradients before another, or steps behind it": "add_decayed_weights add_noise centralize ema "
+    "normalize_by_update_norm scale trace zero_nans keep_params_nonnegative",
+    "does nothing, or stops everything": "identity set_to_zero freeze",
+    "joins others, or shares parameters out among them": "chain named_chain masked multi_transform partition "
+    "selective_transform",
+    "wraps another, or puts it off": "apply_every apply_if_finite conditionally_mask conditionally_transform flatten "
+    "inject_hyperparams inject_stateful_hyperparams lookahead with_extra_args_support",
+    "makes a part of a function": "stateless stateless_with_tree_map",
+    "looks on": "measure_with_ema monitor snapshot",
+    "a function of matrices, or a loss": "matrix_inverse_pth_root sigmoid_binary_cross_entropy",
+}
+LEFT_OUT = {f"optax.{name}" for names in NO_OPTIMIZERS.values() for name in names.split()}
 
 
 WALKS = {
     "torch.optim": lambda: classes_of("torch.optim"),
     "keras.optimizers": lambda: classes_of("keras.optimizers"),
-    "optax": lambda: names_in("optax", aliases),
-    "optax.contrib": lambda: names_in("optax.contrib", contributed),
+    "optax": lambda: names_in("optax", transforms),
+    "optax.contrib": lambda: names_in("optax.contrib", transforms),
 }
 
 
@@ -90,11 +117,53 @@ def test_every_public_optimizer_is_in_the_table_or_has_a_reason(module):
     pytest.importorskip(module.partition(".")[0])
     there = WALKS[module]()
     here = {row.name for row in ROWS}
-    reasons = {row.name for row in MISSING}
+    reasons = {row.name for row in MISSING} | LEFT_OUT
     of_it = {name for name in here | reasons if name.rpartition(".")[0] == module}
     assert there - of_it == set(), "neither a row nor a reason"
     assert of_it - there == set(), "there is nothing of that name"
     assert not here & reasons
+
+
+def made_elsewhere(learning_rate):
+    return importlib.import_module("optax").sgd(learning_rate)
+
+
+def makes(learning_rate: float) -> "optax.GradientTransformationExtraArgs":  # noqa: F821, UP037 - a name alone
+    raise NotImplementedError
+
+
+def is_refused(_):
+    raise TypeError
+
+
+@pytest.mark.parametrize("module", ["optax", "optax.contrib"])
+@pytest.mark.parametrize(
+    "new",
+    [
+        lambda optax, jax: made_elsewhere,
+        lambda optax, jax: makes,
+        lambda optax, jax: is_refused,
+        lambda optax, jax: functools.partial(made_elsewhere, 0.1),
+        lambda optax, jax: functools.partial(optax.sgd, momentum=0.9),
+        lambda optax, jax: jax.jit(makes),
+        lambda optax, jax: jax.jit(made_elsewhere),
+    ],
+    ids=["function", "annotated", "not to be called", "partial", "partial of a known one", "jitted", "jitted and bare"],
+)
+def test_a_new_optimizer_of_optax_is_noticed(monkeypatch, module, new):
+    optax, jax = pytest.importorskip("optax"), pytest.importorskip("jax")
+    monkeypatch.setattr(importlib.import_module(module), "brand_new", new(optax, jax), raising=False)
+    with pytest.raises(AssertionError, match="neither a row nor a reason"):
+        test_every_public_optimizer_is_in_the_table_or_has_a_reason(module)
+
+
+def test_what_is_no_optimizer_is_not_noticed():
+    optax = pytest.importorskip("optax")
+    assert not transforms("scale_by_adam", optax.scale_by_adam)
+    assert not transforms("cosine_decay_schedule", optax.cosine_decay_schedule)
+    assert not transforms("l2_loss", optax.l2_loss)
+    assert not transforms("ScaleByAdamState", optax.ScaleByAdamState)
+    assert not transforms("update_moment", optax.update_moment)
 
 
 def test_the_table_is_whole():

@@ -41,7 +41,7 @@ def file(tmp_path, monkeypatch):
 @pytest.mark.parametrize("rule, convention", FORMS)
 def test_every_mutant_is_found_or_proven(rule, convention):
     verdict = mutants.judged((rule, convention))
-    assert verdict.survivors == ()
+    assert verdict.survivors == verdict.refuted == ()
     assert verdict.counts["found"] >= 10
     assert verdict.counts["refused"] <= 0.05 * verdict.counts["found"]
 
@@ -56,16 +56,12 @@ def test_the_quick_ones_are_forms_that_there_are():
 @pytest.mark.parametrize("name", sorted({row["rule"] for row in mutants.proofs()}))
 def test_each_pattern_of_a_row_speaks_of_a_mutant(name):
     rows = [row for row in mutants.proofs() if row["rule"] == name]
-    left = [{**row, key: x} for row in rows for key in row.keys() - {"proof"} for x in listed(row[key])]
+    left = [{**row, key: x} for row in rows for key in row.keys() - {"proof"} for x in mutants.listed(row[key])]
     for form in ALL:
         if any(mutants.matches(form[0], row["rule"]) and mutants.matches(form[1], row["convention"]) for row in left):
             table = list(mutants.mutants(tw.RULES[form[0]].conventions[form[1]]))
             left = [row for row in left if not any(mutants.proves(row, *form, mutant) for mutant in table)]
     assert left == []
-
-
-def listed(x):
-    return x if isinstance(x, list) else [x]
 
 
 def test_each_row_is_whole():
@@ -109,8 +105,30 @@ def test_a_mutant_that_lives_without_a_proof(capsys, file):
 def test_a_proof_that_nothing_needs(capsys, file):
     file.write_text('[[mutant]]\nrule = "sgd"\nconvention = "*"\nwords = "without *"\nproof = "It is."\n', "utf-8")
     assert command("sgd") == 1
-    assert "a proof that nothing needs: sgd[*] without *\n" in capsys.readouterr().out
+    assert "a pattern that nothing needs: sgd[*] words: without *\n" in capsys.readouterr().out
     assert command("signsgd") == 0
+
+
+def test_a_pattern_that_nothing_needs_beside_one_that_is(capsys, file):
+    """Each pattern counts, not each row."""
+    pattern = "with `beta*` and `beta*` exchanged"
+    words = [pattern, "without the factor `nothing`"]
+    file.write_text(f'[[mutant]]\nrule = "aggmo"\nconvention = "*"\nwords = {words}\nproof = "It is."\n', "utf-8")
+    assert command("aggmo") == 1
+    out = capsys.readouterr().out
+    assert "a pattern that nothing needs: aggmo[*] words: without the factor `nothing`\n" in out
+    assert f"words: {pattern}" not in out
+    assert "3 equivalent, 0 not found" in out
+
+
+def test_a_proof_of_a_mutant_that_is_found(capsys, file):
+    words = ["with `beta*` and `beta*` exchanged", "with `lr` 10 % larger"]
+    file.write_text(f'[[mutant]]\nrule = "aggmo"\nconvention = "*"\nwords = {words}\nproof = "It is."\n', "utf-8")
+    assert command("aggmo") == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if "in spite of its proof" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("    found in spite of its proof: with `lr` 10 % larger")
+    assert lines[0].endswith(": It is.")
 
 
 def test_numbers_that_show_less_than_they_could(monkeypatch):

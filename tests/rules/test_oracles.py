@@ -5,7 +5,6 @@ Where the library that a recorded row came from is installed, both are tests.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -18,8 +17,9 @@ import pytest
 
 import thalweg as tw
 from tests.language.agreement import without_numba
+from tests.oracles import __main__ as command
 from tests.oracles.__main__ import kind, recorded
-from tests.oracles.base import LIVE, distance, play, start
+from tests.oracles.base import LIVE, distance, is_installed, play, start
 from tests.oracles.table import CASES
 from tests.papers import PAPERS
 
@@ -68,13 +68,6 @@ def our_path(one):
     """By the meaning, whose bits the kernels of exact rules have, so that nothing is compiled."""
     with without_numba():
         return play(one, Ours(one))
-
-
-def is_installed(library):
-    try:
-        return importlib.util.find_spec(library) is not None
-    except ModuleNotFoundError:  # of its parent
-        return False
 
 
 def is_apart(one, path, theirs):
@@ -148,14 +141,25 @@ def test_every_number_of_a_convention_is_another_one_in_some_row():
 
 
 def test_the_command_counts_the_rows():
-    command = [sys.executable, "-m", "tests.oracles"]
-    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    argv = [sys.executable, "-m", "tests.oracles"]
+    *lines, of_lbfgs = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     found = {line.split()[0]: Counter() for line in lines[:-2]}
     for line in lines[:-2]:
-        for library, number, how in re.findall(r"(\S+) (\d+) (live|recorded)", line):
+        for library, number, how in re.findall(r"(\S+) (\d+) (live|recorded|not installed)", line):
             found[line.split()[0]][library, how] += int(number)
     expected = {one.rule: Counter() for one in CASES.values()}
     for one in CASES.values():
         expected[one.rule][one.library, kind(one, RECORDED)] += 1
     assert found == expected
     assert lines[-1].startswith(f"{len(CASES)} rows of {len(expected)} rules: ")
+    how = r"beside torch [1-9]\d+ comparisons live" if is_installed("torch") else "beside torch not installed"
+    assert re.fullmatch(f"lbfgs, call by call in tests/quasi_newton: {how}", of_lbfgs)
+
+
+def test_the_command_says_what_is_not_installed(monkeypatch):
+    monkeypatch.setattr(command, "is_installed", lambda library: library != "torch")
+    first = command.table().splitlines()
+    assert [line for line in first if re.search(r"torch \d+ live", line)] == []
+    assert re.search(r"optax \d+ live", first[-2])
+    assert re.search(r"torch \d+ not installed", first[-2])
+    assert first[-1].endswith("beside torch not installed")

@@ -6,26 +6,27 @@ import ast
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import thalweg as tw
 from tests.language.agreement import without_numba
 from tests.papers import PAPERS
-from tests.paths import measured
+from tests.paths import measured, run
 
-TOLERANCE = 1e-12
+OFTEN = {"other": 2, "wide": 4}
 # By the meaning, whose bits the kernels of exact rules have, so that nothing is compiled. The usual run takes one
-# row in two with numbers that are no defaults, and one in ten of the others.
+# row in two with numbers that are no defaults, one in four of those over more decades, and one in ten of the others.
 ROWS = [
     pytest.param(
         rule,
         convention,
         kind,
         id=f"{rule}-{convention}-{kind}",
-        marks=pytest.mark.slow if number % (2 if kind == "other" else 10) else (),
+        marks=pytest.mark.slow if number % OFTEN.get(kind, 10) else (),
     )
     for number, ((rule, convention), of) in enumerate(PAPERS.items())
-    for kind in of.runs
+    for kind in of.runs | of.wide
 ]
 
 
@@ -33,15 +34,31 @@ ROWS = [
 def test_forty_steps(rule, convention, kind):
     with without_numba():
         error = measured(rule, convention, kind)
-    of = PAPERS[rule, convention]
-    sys.stdout.write(f"{rule}[{convention}] {of.equation}: {error:.1e}\n")  # shown by -rP
-    assert error <= (of.tolerance or TOLERANCE)
+    sys.stdout.write(f"{rule}[{convention}] {PAPERS[rule, convention].equation}: {error:.1e}\n")  # shown by -rP
+    assert error <= run(rule, convention, kind).allowed
 
 
 @pytest.mark.parametrize("rule, convention", PAPERS)
 def test_no_number_is_a_default_in_the_second_run(rule, convention):
     defaults, other = tw.RULES[rule].conventions[convention].defaults, PAPERS[rule, convention].other
     assert [name for name, x in defaults.items() if name not in other or other[name] == x] == []
+
+
+@pytest.mark.parametrize("kind", ["wide", "wide defaults"])
+def test_a_wide_run_spans_twelve_decades(kind):
+    grads = np.concatenate([np.ravel(g) for step in run("lion", "paper", kind).grads for g in step.values()])
+    sizes = np.log10(np.abs(grads[grads != 0]))
+    assert sizes.max() - sizes.min() >= 12
+    assert (grads == 0).any()
+
+
+def test_every_transcription_has_a_run_over_twelve_decades():
+    assert all(of.decades >= 12 or {"wide", "wide defaults"} <= of.wide.keys() for of in PAPERS.values())
+
+
+def test_only_matrix_rules_are_allowed_more_for_their_roundings():
+    assert run("muon", "torch", "wide").allowed == run("lion", "paper", "wide").allowed == 1e-12
+    assert run("shampoo", "paper", "other").allowed == 1e-12
 
 
 def test_every_form_is_transcribed():

@@ -10,7 +10,8 @@
 
 s is a dict in which what is missing is zero; t is the number of the step, 1, 2, ...; numbers are the hyper-parameters
 under the names that they have in thalweg, and `value`, the loss of the step, where the function takes it. An element
-also gets `hessian`, its second derivative or None, where the function takes it.
+also gets `hessian`, its second derivative or None, where the function takes it. In s["doubt"] a function may sum up how
+far roundings can have carried our steps, where that is more than what holds for all.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from mpmath import mp, mpf
 mp.dps = 50
 ZERO = mpf(0)
 ONE = mpf(1)
+DECADES = 12.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Paper:
 
     equation: where it stands. other: a value for every hyper-parameter that is not its default. average: what s holds
     the point of evaluation under (levels element and tensor), where the rule has one. decades: over which gradients are
-    spread. tolerance: what may differ, of an element's largest value; None is what holds for all, 1e-12.
+    spread; over fewer than DECADES where that is needed for every slip to be noticed. tolerance: what may differ, of an
+    element's largest value; None is what holds for all, 1e-12.
 
     later: what other numbers change to halfway; "t", the number of the step, too. edges: numbers beside the others for
     more runs, such as an eps of zero. idle: how many steps at the beginning of these have gradients of zero throughout.
@@ -48,7 +51,7 @@ class Paper:
     function: Callable[..., Any]
     other: dict[str, float] = field(default_factory=dict)
     average: str | None = None
-    decades: float = 12.0
+    decades: float = DECADES
     tolerance: float | None = None
     later: dict[str, float] = field(default_factory=dict)
     edges: tuple[dict[str, float], ...] = ()
@@ -60,6 +63,11 @@ class Paper:
         """The numbers of each run that there is, by its name; those that are left out have their defaults."""
         beside = {f"edge {i}": {**self.other, **edge} for i, edge in enumerate(self.edges, 1)}
         return {"defaults": {}, "other": self.other, **beside}
+
+    @property
+    def wide(self) -> dict[str, dict[str, float]]:
+        """The numbers of two more runs over DECADES, where the others span fewer; no slip needs them to be noticed."""
+        return {} if self.decades >= DECADES else {"wide": self.other, "wide defaults": {}}
 
     @property
     def needs_hessian(self) -> bool:
@@ -87,7 +95,7 @@ def paper(
     level: str = "element",
     other: dict[str, float] | None = None,
     average: str | None = None,
-    decades: float = 12.0,
+    decades: float = DECADES,
     tolerance: float | None = None,
     later: dict[str, float] | None = None,
     edges: Sequence[dict[str, float]] = (),
@@ -121,6 +129,11 @@ class Transcribed:
         self.numbers = {name: mpf(x) for name, x in numbers.items()}
         self.kept: dict[Any, dict[str, Any]] = defaultdict(fresh)
         self.t = 0
+
+    @property
+    def doubt(self) -> float:
+        """How far roundings may have carried the steps of ours; zero where the transcription says nothing of it."""
+        return float(max((kept.get("doubt", ZERO) for kept in self.kept.values()), default=ZERO))
 
     def change(self, numbers: dict[str, float]) -> None:
         """Go on with other numbers; "t": the number of the step that comes next."""

@@ -1,13 +1,22 @@
 """Shampoo in blocks. A vector has one block for each element: its diagonal form, whose exponent is -1/2.
 
-What rounding does to a root: eigenvalues are wrong by a few 1e-16 of the largest, and a direction turns by that over
-the distance to the others. As L holds g g', what g has in the direction of an eigenvalue k times smaller than the
-largest is at most k^(-1/2) of it, and k^(1/4) stretches that; the direction's own error, k * 1e-16, counts for no more
-than the step is long, which is about one. Gradients over two decades make k some 1e4. 1e-11 is allowed.
+What rounding does to a root of L: sums of products and `eigh` put errors of 2 n u into a matrix of n rows, u = 2^-53,
+of its largest eigenvalue. In the basis of eigenvectors, what the error has at i, j is multiplied by
+f = (a^(-1/4) - b^(-1/4)) / (b - a), where a and b are the eigenvalues of i and of j (if they are one, f is the
+derivative), and by what the gradient has in the direction j, once R has its turn. f is at most b^-1 a^(-1/4), as one
+sees for a < b and for a > b. Since L holds g g' and R holds g'g, the element of g at j, k is at most the root of b and
+at most that of R's eigenvalue at k, so that it is at most the fourth root of both; R's root takes away the second, and
+b^(1/4) is left. Together: 2 n u largest / (b^(3/4) a^(1/4)). Here b is at least the smallest eigenvalue of a direction
+in which the gradient has anything at all, and a is at least the smallest eigenvalue. With
 
-Where L is singular, what rounding leaves of g in the direction that has nothing is stretched by eps^(-1/4), 1e3 by
-default: 1e-15 of g becomes 1e-12. In the runs where eps is below the rounding of the eigenvalue itself that is 1e4, and
-more where the direction is near that of a small eigenvalue: up to 1e-6 of a step was seen, and steps are 1e-6 there.
+    k = (largest / smallest with a gradient)^(3/4) (largest / smallest)^(1/4)
+
+which is the condition number of L, but where L is singular, each root adds at most 2 n u k to a step that is at most
+about one long. Where eps is so large that the step is shorter by far, the largest of the derivative, 1/4 of
+smallest^(-5/4), says more: n u / 2 of the condition number, and of |g| (smallest of L)^(-1/4) (smallest of R)^(-1/4). A
+step of parameters has that times lr, and momentum sums it up. This holds where eps is below what rounding makes of the
+eigenvalue itself, too: it is set back to eps then. Where L and R are averages they hold a share of g g', and the step
+may be longer than one by as much; where an average of gradients is in the place of g they hold products of all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +25,8 @@ from mpmath import diag, eigsy, eye, matrix, mnorm, mpf, sqrt
 
 from tests.transcribed.base import paper
 
-NEAR = dict(level="tensor", decades=2.0, tolerance=1e-11)
+NEAR = dict(level="tensor", decades=2.0)
+UNIT = mpf(2) ** -53
 # An eigenvalue of zero comes out above or below eps, and below zero; without averages at each step.
 ROUNDED = [dict(lr=1e-6, eps=1e-16, block_size=size) for size in (7.0, 3.0)]
 SINGULAR = [numbers | dict(beta1=0.0, beta2=0.0) for numbers in ROUNDED]
@@ -60,10 +70,33 @@ def by_blocks(f, shape, size):
     return [found[i] for i in range(shape[0] * shape[1])]
 
 
-def root(x):
+def root(values, vectors):
     """The inverse fourth root: one matrix, whatever sign eigenvectors have, and whatever basis those of one value."""
-    values, vectors = eigsy(x)
     return vectors * diag([1 / sqrt(sqrt(a)) for a in values]) * vectors.T
+
+
+def least_with(g, values, vectors):
+    """The smallest eigenvalue of a direction in which there is anything of a gradient."""
+    lengths = [mnorm((vectors.T * g)[i, :], "f") for i in range(g.rows)]
+    return min(a for a, b in zip(values, lengths, strict=True) if b >= mpf("1e-30") * mnorm(g, "f"))
+
+
+def between_roots(g, left, right):
+    """A block between both roots, and what roundings may do to it."""
+    both = eigsy(left), eigsy(right)
+    doubt = mpf(0)
+    for (values, vectors), x, other in zip(both, (g, g.T), (both[1][0], both[0][0]), strict=True):
+        largest, least = max(values), min(values)
+        k = (largest / least_with(x, values, vectors)) ** 0.75 * (largest / least) ** 0.25
+        by_length = largest / least / 4 * mnorm(g, "f") / (least * min(other)) ** 0.25
+        doubt += 2 * x.rows * UNIT * min(k, by_length)
+    return root(*both[0]) * g * root(*both[1]), doubt
+
+
+def doubted(s, k, doubt):
+    """Add to what roundings may have done to a block."""
+    s["doubt", k] += doubt
+    s["doubt"] = max(s["doubt"], s["doubt", k])
 
 
 # L and R start at eps times the identity.
@@ -84,7 +117,9 @@ def shampoo(w, g, s, t, shape, lr, eps, block_size):
         x = part(g, block)
         s["L", k] = (s["L", k] or eps * eye(x.rows)) + x * x.T
         s["R", k] = (s["R", k] or eps * eye(x.cols)) + x.T * x
-        return root(s["L", k]) * x * root(s["R", k])
+        found, doubt = between_roots(x, s["L", k], s["R", k])
+        doubted(s, k, lr * doubt)
+        return found
 
     return [p - lr * u for p, u in zip(w, by_blocks(step, shape, block_size), strict=True)]
 
@@ -97,16 +132,21 @@ def shampoo(w, g, s, t, shape, lr, eps, block_size):
 META = "facebookresearch/optimizers, distributed_shampoo.py, _compute_search_directions"
 
 
-def preconditioned(u, g, s, t, shape, beta2, eps, block_size, graft=None):
-    """The direction of Shampoo, in each block as long as that of another method, if there is one."""
+def preconditioned(u, g, s, t, shape, rate, beta2, eps, block_size, graft=None):
+    """The direction of Shampoo, in each block as long as that of another method, if there is one.
+
+    rate: how much of one direction goes into the parameter in the end, momentum and all.
+    """
 
     def direction(k, block):
         x = part(g, block)
         s["L", k] = plus(s["L", k], x * x.T, beta2)
         s["R", k] = plus(s["R", k], x.T * x, beta2)
         left, right = (corrected(a, beta2, t) for a in (s["L", k], s["R", k]))
-        found = root(left + eps * eye(x.rows)) * part(u, block) * root(right + eps * eye(x.cols))
-        return found if graft is None else found * mnorm(part(graft, block), "f") / (mnorm(found, "f") + mpf("1e-16"))
+        found, doubt = between_roots(part(u, block), left + eps * eye(x.rows), right + eps * eye(x.cols))
+        longer = 1 if graft is None else mnorm(part(graft, block), "f") / (mnorm(found, "f") + mpf("1e-16"))
+        doubted(s, k, rate * longer * doubt)
+        return longer * found
 
     return by_blocks(direction, shape, block_size)
 
@@ -138,7 +178,7 @@ def shampoo_meta(w, g, s, t, shape, lr, beta1, beta2, eps, momentum, weight_deca
         s["H"] = each_plus(s["H"], [x**2 for x in g], beta2)
         u = [a / sqrt(corrected(h, beta2, t) + eps) for a, h in zip(u, s["H"], strict=True)]
     else:
-        u = preconditioned(u, g, s, t, shape, beta2, eps, block_size)
+        u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size)
     return stepped(w, u, s, lr, momentum, weight_decay)
 
 
@@ -155,7 +195,10 @@ def shampoo_meta(w, g, s, t, shape, lr, beta1, beta2, eps, momentum, weight_deca
 def shampoo_adagrad(w, g, s, t, shape, lr, beta1, beta2, eps, eps_graft, momentum, weight_decay, block_size):
     u = moment(g, s, t, beta1)
     other = divided(u, g, s, t, 1, eps_graft)
-    u = other if len(shape) < 2 else preconditioned(u, g, s, t, shape, beta2, eps, block_size, other)
+    if len(shape) < 2:
+        u = other
+    else:
+        u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size, other)
     return stepped(w, u, s, lr, momentum, weight_decay)
 
 
@@ -171,5 +214,8 @@ def shampoo_adagrad(w, g, s, t, shape, lr, beta1, beta2, eps, eps_graft, momentu
 def shampoo_adam(w, g, s, t, shape, lr, beta1, beta2, eps, beta2_graft, eps_graft, momentum, weight_decay, block_size):
     u = moment(g, s, t, beta1)
     other = divided(u, g, s, t, beta2_graft, eps_graft)
-    u = other if len(shape) < 2 else preconditioned(u, g, s, t, shape, beta2, eps, block_size, other)
+    if len(shape) < 2:
+        u = other
+    else:
+        u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size, other)
     return stepped(w, u, s, lr, momentum, weight_decay)

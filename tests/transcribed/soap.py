@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from mpmath import eigsy, matrix, mpf, qr, sqrt
 
 from tests.transcribed.base import paper
@@ -46,15 +48,32 @@ def turned(q, order, x):
 # start at zero, and the next basis is sorted. It is free beyond that where an eigenvalue is there twice: a matrix with
 # one row or column more than the other side leaves one zero, which is alone.
 #
-# Rounding turns an eigenvector by 1e-16 of the largest eigenvalue over the distance to the next, and a column of L Q by
-# 1e-16 of the largest over its own: gradients over two decades make that some 1e4. 1e-11 is allowed.
+# What rounding does: a product or a factorization of n columns puts an error of n u of its norm into a matrix, where u
+# is 2^-53, and there are two for each basis. That turns an eigenvector towards another by 2 n u times the largest
+# eigenvalue over the distance between both, and a column of L Q by that times the largest over its own. What the
+# gradient has in a direction is at most the root of its eigenvalue, so that a direction with the eigenvalue a gets from
+# one with b the share of 2 n u largest / sqrt(a b) of what it has itself. With k, the largest eigenvalue over the
+# smallest, or over the least distance, that is at most 2 n u k for each side; m / sqrt(v) has it, and so has the step,
+# which is about lr. Of eigenvalues a zero counts for none: its direction is what the others leave.
+UNIT = mpf(2) ** -53
+
+
+def condition(values, *, apart=False):
+    """The largest eigenvalue over the smallest that is not zero, or over the least distance of two of them."""
+    largest = max(values)
+    if not largest:
+        return mpf(1)
+    there = sorted(x for x in values if x > largest * mpf("1e-40"))
+    steps = [b - a for a, b in pairwise(there)] if apart else []
+    return largest / min([*there, *steps])
+
+
 @paper(
     "soap",
     "authors",
     equation="Vyas et al. 2024, arXiv:2409.11321, Algorithm 3; the authors' soap.py, step and update_preconditioner",
     level="tensor",
     decades=2.0,
-    tolerance=1e-11,
     other=dict(lr=0.23, beta1=0.71, beta2=0.83, eps=0.047, weight_decay=0.19, every=3.0, eps_root=0.059),
 )
 def soap(w, g, s, t, shape, lr, beta1, beta2, eps, weight_decay, every, eps_root):
@@ -66,6 +85,7 @@ def soap(w, g, s, t, shape, lr, beta1, beta2, eps, weight_decay, every, eps_root
         u = [m / (sqrt(v + eps_root) + eps) for m, v in zip(s["m"], s["v"], strict=True)]
         if is_matrix:
             u = list(s["QL"] * in_shape(u, shape) * s["QR"].T)
+            s["doubt"] += lr * 4 * max(shape) * UNIT * s["k"]
         rate = lr * sqrt(1 - beta2**k) / (1 - beta1**k)
         w = [p - rate * a for p, a in zip(w, u, strict=True)]
         w = [p - lr * weight_decay * p for p in w]
@@ -77,6 +97,7 @@ def soap(w, g, s, t, shape, lr, beta1, beta2, eps, weight_decay, every, eps_root
         )
         if k == 0:
             s["QL"], s["QR"] = eigenbasis(s["L"]), eigenbasis(s["R"])
+            s["k"] = max(condition(eigsy(s[name], eigvals_only=True), apart=True) for name in ("L", "R"))
         elif k % int(every) == 0:
             rotated(s, shape)
     return w
@@ -90,5 +111,6 @@ def rotated(s, shape):
     )
     v = in_shape(s["v"], shape)
     s["v"] = [v[i, j] for i in of_rows for j in of_columns]
+    s["k"] = max(s["k"], *(condition(eigsy(s[name], eigvals_only=True)) for name in ("L", "R")))
     s["QL"], s["QR"] = turned(s["QL"], of_rows, s["L"]), turned(s["QR"], of_columns, s["R"])
     s["m"] = list(s["QL"].T * m * s["QR"])
