@@ -110,6 +110,7 @@ def test_a_killed_worker_is_replaced_and_every_run_is_done_once(tmp_path):
     assert "failed" not in stderr
 
 
+@pytest.mark.slow
 def test_when_the_command_is_killed_its_workers_end_and_the_records_stay(tmp_path):
     process, workers = begin(tmp_path)
     process.kill()

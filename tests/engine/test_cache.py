@@ -331,6 +331,7 @@ print(sum(module.double.stats.cache_hits.values()))
 """
 
 
+@pytest.mark.slow
 def test_four_processes_at_once_and_one_after_them(tmp_path):
     base = tmp_path / "cache"
     base.mkdir(mode=0o700)

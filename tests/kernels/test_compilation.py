@@ -91,6 +91,7 @@ PROCESS = """
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing(tmp_path):
     folder = tmp_path / "kernels"
     folder.mkdir(mode=0o700)

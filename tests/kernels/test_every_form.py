@@ -67,7 +67,7 @@ def differing(form, dtype, by_kernel, by_meaning, seen):
 @pytest.mark.parametrize(
     "form",
     [
-        pytest.param(form, id=f"{form.name}-{form.convention_name}", marks=pytest.mark.slow if k % 20 else ())
+        pytest.param(form, id=f"{form.name}-{form.convention_name}", marks=pytest.mark.slow if k % 31 else ())
         for k, form in enumerate(FORMS)
     ],
 )

@@ -19,10 +19,19 @@ SKIPS = re.compile(r"Python 3\.\d+ has|Numba|oracle \w+ is not installed")
 # take each test with the kernels and with the meaning are left to the slow run.
 AREAS = [
     "tests/book",
+    "--ignore=tests/book/test_training.py",
     "tests/optimizer",
     *(
         f"--ignore=tests/optimizer/test_{name}.py"
-        for name in ("input_arrays", "input_containers", "every_number", "hyperparams", "nonfinite", "concurrency")
+        for name in (
+            "input_arrays",
+            "input_containers",
+            "every_number",
+            "hyperparams",
+            "nonfinite",
+            "concurrency",
+            "input_halves",
+        )
     ),
     *(f"tests/rules/test_{name}.py" for name in ("paper", "extra_rules", "hyperparameters", "ravine", "registry")),
 ]
@@ -53,7 +62,7 @@ def check(ran, at_least):
 
 
 def test_the_same_tests_pass():
-    check(run_pytest(*AREAS), at_least=500)
+    check(run_pytest(*AREAS), at_least=300)
 
 
 @pytest.mark.slow

@@ -143,6 +143,7 @@ def test_the_run_of_a_killed_worker_is_done_by_a_fresh_one(store, started, monke
     assert all_ended(started)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_after_its_record_and_before_its_answer_counts_once(store, started, monkeypatch):
     configs, events = study().runs(), []
     Deaths(monkeypatch, 1, after=True)
@@ -172,11 +173,13 @@ def test_a_run_that_raises_fails_with_the_reason_and_the_rest_is_done(store):
     assert store.read(second.key)
 
 
+@pytest.mark.slow
 def test_a_run_made_for_other_code_fails_with_the_reason(store):
     other = dataclasses.replace(study().runs()[0], version="9.9")
     assert "version of this run is '9.9'" in run_all([other], store, 1)[0].reason
 
 
+@pytest.mark.slow
 def test_damaged_records_are_done_again(store):
     config = study().runs()[0]
     store.prepare()
@@ -191,6 +194,7 @@ def test_workers_that_cannot_start_are_an_error_that_says_why(store, monkeypatch
         run_all(study().runs(), store, 2)
 
 
+@pytest.mark.slow
 def test_workers_that_miss_a_library_are_an_error_that_names_it(store, monkeypatch):
     monkeypatch.setattr(pool, "_BOOT", f"import sys; sys.modules['thalweg.problems'] = None; {pool._BOOT}")
     with pytest.raises(WorkersError, match=r"Workers cannot start: .*thalweg\.problems"):
@@ -218,6 +222,7 @@ def test_an_interruption_ends_the_workers_at_once_and_leaves_whole_records_only(
     assert run_all([short], store, 1) == []
 
 
+@pytest.mark.slow
 def test_temporary_files_of_killed_workers_are_swept_away(store, started, monkeypatch):
     config = study().runs()[0]
     ask = pool._Worker.ask
@@ -234,6 +239,7 @@ def test_temporary_files_of_killed_workers_are_swept_away(store, started, monkey
     assert files(store) == recorded([config])
 
 
+@pytest.mark.slow
 def test_what_a_run_prints_is_not_taken_for_an_answer(store, monkeypatch):
     talk(monkeypatch, "print('{}', flush=True)")
     events = []
@@ -252,6 +258,7 @@ def test_nothing_to_do_starts_nobody(store, started):
     assert started == []
 
 
+@pytest.mark.slow
 def test_an_epoch_is_timed_in_a_worker_that_ends(store, started):
     assert 0 < pool.epoch_seconds("ravine", store, 2) < 10
     assert len(started) == 1

@@ -58,6 +58,7 @@ return w, a, b, kept, n, m, s, d, k, q"""
     agree(body, args, state, dtypes=["float64"])
 
 
+@pytest.mark.slow
 def test_guards_of_guards_and_reductions_that_are_left_out():
     """Roots, logarithms and quotients that do not exist where they are not evaluated."""
     body = """
@@ -109,6 +110,7 @@ return w, d"""
     agree(body, "w, g, d, *, t, lr=0.1", {"d": tw.full(0.5)})
 
 
+@pytest.mark.slow
 def test_choices_between_numbers_and_arrays():
     body = """
 m = 1.5 if t == 1 else m + g

@@ -22,10 +22,12 @@ def test_a_fork_while_another_thread_compiles():
     assert run("forks", "while_another_thread_compiles", 3) == "done\n"
 
 
+@pytest.mark.slow
 def test_an_interrupt_in_a_child_that_another_thread_forked():
     assert run("forks", "by_another_thread", 150) == "done\n"
 
 
+@pytest.mark.slow
 def test_the_interpreter_ends_whatever_threads_do():
     assert run("forks", "at_the_end", 6) == "done\n"
 
