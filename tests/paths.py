@@ -155,7 +155,7 @@ def run(rule, convention, kind="defaults"):
         name: [max(tiny, *(abs(point[name][i]) for point in path)) for i in range(len(w))]
         for name, w in path[0].items()
     }
-    allowed = max(of.tolerance or TOLERANCE, model.doubt)
+    allowed = max(of.tolerance or TOLERANCE, of.at_edges if kind.startswith("edge") else 0.0, model.doubt)
     return Run(form, hyper, later, shapes, start, grads, values, hessians, path, largest, bool(of.average), allowed)
 
 

@@ -26,7 +26,8 @@ def others(rule):
 @pytest.mark.parametrize("rule", FORMS)
 def test_every_rule_and_convention(rule):
     """Numbers of every kind, and no skip list: a rule that is new in the registry is in this test."""
-    if rule.facts.coupled or rule.facts.needs_value or (rule.facts.axes and rule.vectors is None):
+    facts, has_blocks = rule.facts, any(slot.block for slot in rule.slots.values())
+    if facts.coupled or facts.needs_value or facts.takes_hessian or has_blocks or (facts.axes and not rule.vectors):
         found = identify(tw.Optimizer(rule, **others(rule)))
     else:
         found = identify(Wrapped(rule, **others(rule)))

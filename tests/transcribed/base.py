@@ -37,7 +37,7 @@ class Paper:
     equation: where it stands. other: a value for every hyper-parameter that is not its default. average: what s holds
     the point of evaluation under (levels element and tensor), where the rule has one. decades: over which gradients are
     spread; over fewer than DECADES where that is needed for every slip to be noticed. tolerance: what may differ, of an
-    element's largest value; None is what holds for all, 1e-12.
+    element's largest value; None is what holds for all, 1e-12. at_edges: the same for the runs of edges.
 
     later: what other numbers change to halfway; "t", the number of the step, too. edges: numbers beside the others for
     more runs, such as an eps of zero. idle: how many steps at the beginning of these have gradients of zero throughout.
@@ -53,6 +53,7 @@ class Paper:
     average: str | None = None
     decades: float = DECADES
     tolerance: float | None = None
+    at_edges: float = 1e-12
     later: dict[str, float] = field(default_factory=dict)
     edges: tuple[dict[str, float], ...] = ()
     idle: int = 0
@@ -97,6 +98,7 @@ def paper(
     average: str | None = None,
     decades: float = DECADES,
     tolerance: float | None = None,
+    at_edges: float = 1e-12,
     later: dict[str, float] | None = None,
     edges: Sequence[dict[str, float]] = (),
     idle: int = 0,
@@ -108,8 +110,8 @@ def paper(
         for convention in conventions:
             assert (rule, convention) not in PAPERS, f"{rule}[{convention}] is transcribed twice"
             PAPERS[rule, convention] = Paper(
-                rule, convention, equation, level, function, other or {}, average, decades, tolerance, later or {},
-                tuple(edges), idle, swing,
+                rule, convention, equation, level, function, other or {}, average, decades, tolerance, at_edges,
+                later or {}, tuple(edges), idle, swing,
             )  # fmt: skip
         return function
 

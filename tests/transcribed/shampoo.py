@@ -29,6 +29,9 @@ NEAR = dict(level="tensor", decades=2.0)
 UNIT = mpf(2) ** -53
 # An eigenvalue of zero comes out above or below eps, and below zero; without averages at each step.
 ROUNDED = [dict(lr=1e-6, eps=1e-16, block_size=size) for size in (7.0, 3.0)]
+# There eps is below what rounding makes of the eigenvalue of a direction without a gradient, which the bound leaves
+# out: 1e-6 of a step was seen, and there are 40 steps of 1e-6.
+AT_EDGES = 4e-11
 SINGULAR = [numbers | dict(beta1=0.0, beta2=0.0) for numbers in ROUNDED]
 SHORT = dict(eps=1e22)  # the direction is so short that 1e-16 counts beside it
 
@@ -171,7 +174,7 @@ def stepped(w, u, s, lr, momentum, weight_decay):
 OTHER = dict(lr=0.23, beta1=0.71, beta2=0.83, eps=0.31, momentum=0.57, weight_decay=0.19, block_size=2.0)
 
 
-@paper("shampoo", "facebook", equation=META, other=OTHER, edges=SINGULAR, idle=1, **NEAR)
+@paper("shampoo", "facebook", equation=META, other=OTHER, edges=SINGULAR, at_edges=AT_EDGES, idle=1, **NEAR)
 def shampoo_meta(w, g, s, t, shape, lr, beta1, beta2, eps, momentum, weight_decay, block_size):
     u = moment(g, s, t, beta1)
     if len(shape) < 2:
@@ -189,6 +192,7 @@ def shampoo_meta(w, g, s, t, shape, lr, beta1, beta2, eps, momentum, weight_deca
     equation=f"{META} and _precondition_and_grafting; adagrad_preconditioner_list.py",
     other=OTHER | dict(eps_graft=0.47),
     edges=[*SINGULAR, SHORT],
+    at_edges=AT_EDGES,
     idle=1,
     **NEAR,
 )
@@ -208,6 +212,7 @@ def shampoo_adagrad(w, g, s, t, shape, lr, beta1, beta2, eps, eps_graft, momentu
     equation=f"{META} and _precondition_and_grafting; adagrad_preconditioner_list.py",
     other=OTHER | dict(beta2_graft=0.93, eps_graft=0.47),
     edges=[*SINGULAR, SHORT, dict(beta2=1.0, beta2_graft=1.0)],
+    at_edges=AT_EDGES,
     idle=1,
     **NEAR,
 )

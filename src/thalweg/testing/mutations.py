@@ -5,7 +5,8 @@ They explain optimizers that are wrong, and they show whether the tests of a rul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -62,7 +63,14 @@ class Mutation:
         right, wrong = _shown(self.right), _shown(self.body)
         if sorted(right) == sorted(wrong):
             return (tuple(right), tuple(wrong)) if right != wrong else ((), ())
-        return tuple(x for x in right if x not in wrong), tuple(x for x in wrong if x not in right)
+        return _less(right, wrong), _less(wrong, right)
+
+
+def _less(lines: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """Return lines without those that stand among others too, each as often as it does there."""
+    left = Counter(others)
+    left.subtract(lines)  # below zero: so many more of it stand here
+    return tuple(dict.fromkeys(x for x in lines if left[x] < 0))
 
 
 @lru_cache(maxsize=64)

@@ -22,7 +22,7 @@ _BEGINNING = 20
 _BEAM = 6
 """How many of the best slips are tried with a second one."""
 _PATIENCE = 5.0
-"""For how many seconds of computing a second slip is looked for."""
+"""For how many seconds of computing a second slip of one form is looked for."""
 _LIKELY = 16
 """With how many choices of numbers a slip is tried."""
 _SMALL_EPS = 1e-5
@@ -179,10 +179,11 @@ def explanation(evidence: Evidence, nearest: Sequence[Match]) -> Explained | Non
 
 def double_explanation(evidence: Evidence, nearest: Sequence[Match]) -> Explained | None:
     """Return two slips of one of the nearest forms that together explain the recording; None also if it takes long."""
-    deadline = time.process_time() + _PATIENCE
     closest = sorted(nearest, key=lambda m: m.fit.apart - _HINT * evidence.is_named_after(m.rule))
-    for match in {m.rule.digest: m for m in (*closest[:1], *nearest[:1])}.values():
-        found = _two_slips(evidence, match, deadline)
+    # Two slips may come nearest to a form that nobody meant: the usual one of that rule is looked into as well.
+    usual = [m for m in nearest if m.rule is RULES[nearest[0].rule.name]]
+    for match in {m.rule.digest: m for m in (*usual[:1], *closest[:1], *nearest[:1])}.values():
+        found = _two_slips(evidence, match, time.process_time() + _PATIENCE)
         if found is not None:
             return found
     return None
