@@ -354,22 +354,19 @@ def recipe_at(group: Group, name: str, shape: tuple[int, ...]) -> Recipe:
     recipe = group.recipe
     assert recipe is not None
     rule = recipe.rule
-    if len(shape) > 1:
-        if recipe.most_axes is not None and len(shape) > recipe.most_axes:
-            raise ValueError(
-                f"{name!r} has shape {shape}, and a link of this chain knows {recipe.most_axes} axes at most; "
-                "give it as a matrix, such as the view kernel.reshape(-1, outputs)"
-            )
-        if len(shape) == 2 or not rule.only_matrices:
-            return recipe
+    if recipe.most_axes is not None and len(shape) > recipe.most_axes:
+        raise ValueError(
+            f"{name!r} has shape {shape}, and a link of this chain knows {recipe.most_axes} axes at most; "
+            "give it as a matrix, such as the view kernel.reshape(-1, outputs)"
+        )
+    if rule.takes(len(shape)):
+        return recipe
     if recipe.vectors is not None:
         return recipe.vectors
-    if rule.facts.axes or rule.facts.matrix:
-        raise ValueError(
-            f"{rule.title} is a rule for matrices, with two axes or more, and {name!r} has shape {shape}; "
-            f"the rule can name another one for vectors: @rule(vectors=...)"
-        )
-    return recipe
+    raise ValueError(
+        f"{rule.title} is a rule for matrices, with two axes or more, and {name!r} has shape {shape}; "
+        f"the rule can name another one for vectors: @rule(vectors=...)"
+    )
 
 
 def start(rule: Rule, name: str, numbers: Mapping[str, float], w: NDArray[Any] | None = None, order: Any = "C") -> Any:

@@ -151,6 +151,12 @@ class Rule:
         """What can be read off the text."""
         return facts_of(self.text, self.flat, self.slots)
 
+    def takes(self, axes: int) -> bool:
+        """Tell whether parameters of so many axes go by this text; the others go by `vectors`, or cannot go at all."""
+        if self.vectors is None:
+            return axes > 1 or not (self.facts.axes or self.facts.matrix)
+        return axes == 2 or (axes > 2 and not self.only_matrices)
+
     @cached_property
     def symmetries(self) -> Symmetries:
         """What can be read off the text about changed arguments: shifts, signs, scales; for vectors too."""

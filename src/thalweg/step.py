@@ -18,7 +18,7 @@ from thalweg.engine.halves import compute_dtype
 from thalweg.errors import NonFiniteError
 from thalweg.interrupts import deferred
 from thalweg.rule import Rule
-from thalweg.tree import Leaves, check_names, leaves, matching, rebind
+from thalweg.tree import DIAGONALS, Leaves, check_names, leaves, matching, rebind
 
 MOST_BINDINGS = 8
 """How many sets of names are remembered: networks that one optimizer trains in turn."""
@@ -106,12 +106,7 @@ class Stepper:
         self, binding: Binding, found: Leaves, hessian: Any, params: Any, states: Mapping[str, ParameterState]
     ) -> None:
         """Copy the diagonal of the Hessian to where rules read it, which is no state; raises for what does not fit."""
-        try:
-            given = matching(found.names, hessian, params, binding.frozen)
-        except (TypeError, ValueError) as error:
-            said = str(error).replace("gradient", "diagonal").replace(" (None leaves a parameter alone)", "")
-            said = said.replace("grads has", "it has")
-            raise type(error)(f"hessian: {said}") from None
+        given = matching(found.names, hessian, params, binding.frozen, DIAGONALS)
         for i in binding.taking_part:
             name, state = binding.names[i], states[binding.names[i]]
             diagonal = given[binding.active[i]]

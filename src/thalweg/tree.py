@@ -25,6 +25,18 @@ _SEQUENCES, _CONTAINERS, _REBOUND = (list, tuple), (dict, list, tuple, Mapping),
 _MISSING: Any = object()
 
 
+class Said(NamedTuple):
+    """What messages call that which is given for each parameter: all of it, one of it, and what None does there."""
+
+    whole: str
+    each: str
+    none: str = ""
+
+
+GRADIENTS = Said("grads", "gradient", " (None leaves a parameter alone)")
+DIAGONALS = Said("hessian", "diagonal")
+
+
 class Number(NamedTuple):
     """A number as a parameter: where it stands, the 0-d array that a step updates, and the type that it has then."""
 
@@ -96,12 +108,15 @@ def check_names(names: Iterable[Any]) -> None:
         )
 
 
-def matching(names: tuple[str, ...], grads: Any, params: Any, optional: Collection[str] = ()) -> list[Any]:
+def matching(
+    names: tuple[str, ...], grads: Any, params: Any, optional: Collection[str] = (), said: Said = GRADIENTS
+) -> list[Any]:
     """Return the gradients in the order of the names.
 
     names, params: from `leaves`, and what it was given. grads: containers like those of params, with a gradient, or
     None, for each leaf; None in the place of a container stands for all of its leaves. The gradient of a number may be
-    a number, and becomes a float64 array. optional: names that may be missing, and get None whatever there is.
+    a number, and becomes a float64 array. optional: names that may be missing, and get None whatever there is. said:
+    what all this is called in messages, where it is something else than gradients.
     Raises TypeError for a container of another kind, and ValueError that lists what is missing or unexpected.
     """
     if type(params) is dict and type(grads) is dict and names == tuple(params):
@@ -111,12 +126,12 @@ def matching(names: tuple[str, ...], grads: Any, params: Any, optional: Collecti
                 return given
             if grads.keys() <= params.keys() and all(name in grads or name in optional for name in names):
                 return [None if name in optional else grads[name] for name in names]
-    found = _Matched(optional)
+    found = _Matched(optional, said)
     if grads is None:
-        raise TypeError(f"grads is {_like(params)}, and nothing was given")
+        raise TypeError(f"{said.whole} is {_like(params)}, and nothing was given")
     found.take(params, grads, None)
     if found.missing or found.unexpected:
-        raise ValueError(_mismatch(names, found.missing, found.unexpected))
+        raise ValueError(_mismatch(names, found.missing, found.unexpected, said))
     return found.gradients
 
 
@@ -180,8 +195,8 @@ class _Found:
 class _Matched:
     """Gradients as they are found for the leaves of parameters."""
 
-    def __init__(self, optional: Collection[str]) -> None:
-        self.optional = optional
+    def __init__(self, optional: Collection[str], said: Said) -> None:
+        self.optional, self.said = optional, said
         self.gradients: list[Any] = []
         self.missing: list[str] = []
         self.unexpected: list[str] = []
@@ -199,7 +214,7 @@ class _Matched:
             before = len(self.missing)
             self.take(node, _MISSING, name)
             if len(self.missing) > before:
-                where = "grads" if name is None else f"the gradient of {name!r}"
+                where = self.said.whole if name is None else f"the {self.said.each} of {name!r}"
                 raise TypeError(f"{where} is {_like(node)}, and {_given(grads)}")
             return
         prefix = "" if name is None else f"{name}."
@@ -228,9 +243,9 @@ class _Matched:
         elif gradient is _MISSING:
             self.missing.append(name)
         elif _is_mapping(gradient):
-            raise TypeError(f"the gradient of {name!r} is {_like(leaf)}, and {_given(gradient)}")
+            raise TypeError(f"the {self.said.each} of {name!r} is {_like(leaf)}, and {_given(gradient)}")
         elif type(leaf) in _KINDS and type(gradient) is not bool and isinstance(gradient, _NUMBERS):
-            gradient = np.array(_as_float(f"the gradient of {name!r}", gradient))
+            gradient = np.array(_as_float(f"the {self.said.each} of {name!r}", gradient))
         self.gradients.append(gradient)
 
 
@@ -273,15 +288,15 @@ def _shown(prefix: str) -> str:
     return repr(prefix[:-1]) if prefix else "the top of params"
 
 
-def _mismatch(names: Sequence[str], missing: Sequence[str], unexpected: Sequence[str]) -> str:
+def _mismatch(names: Sequence[str], missing: Sequence[str], unexpected: Sequence[str], said: Said) -> str:
     parts = []
     if missing:
-        parts.append(f"no gradient for {_listed(missing)} (None leaves a parameter alone)")
+        parts.append(f"no {said.each} for {_listed(missing)}{said.none}")
     if unexpected:
         close = [(name, difflib.get_close_matches(name, missing or names, 1)) for name in unexpected]
         shown = [f"{name!r} (for {found[0]!r}?)" if found else repr(name) for name, found in close]
-        parts.append(f"a gradient for no parameter: {', '.join(shown)}")
-    return f"{'; '.join(parts)}. grads has the names of params: {_listed(names)}"
+        parts.append(f"a {said.each} for no parameter: {', '.join(shown)}")
+    return f"{'; '.join(parts)}. {said.whole} has the names of params: {_listed(names)}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ class Wrapped:
         self._t += 1
         numbers = {name: getattr(self, name) for name in self._rule.defaults}
         for key, w in params.items():
-            rule = self._rule.vectors if self._rule.vectors is not None and w.ndim < 2 else self._rule
+            rule = self._rule if self._rule.takes(w.ndim) else self._rule.vectors
             if key not in self._states:
                 self._states[key] = [begun(slot, w, numbers) for slot in rule.slots.values()]
             own = {name: x for name, x in numbers.items() if name in rule.defaults}

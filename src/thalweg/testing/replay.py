@@ -224,8 +224,8 @@ def _play_tensors(
 
 def _rule_for(rule: Rule, w: NDArray[Any]) -> Rule:
     """Return the rule of a tensor; raises ValueError for a vector with a rule that needs two axes."""
-    if rule.vectors is not None and (w.ndim < 2 or (rule.only_matrices and w.ndim > 2)):
-        return rule.vectors
-    if w.ndim < 2 and (rule.facts.axes or rule.facts.matrix):
+    if rule.takes(w.ndim):
+        return rule
+    if rule.vectors is None:
         raise ValueError(f"{rule.title} is a rule for matrices")
-    return rule
+    return rule.vectors
