@@ -1,6 +1,8 @@
-"""Every hyper-parameter does something: moved by a tenth, the result is another one."""
+"""Every hyper-parameter does something: moved by a tenth, the result is another one; out of its range it is refused."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -71,3 +73,16 @@ def test_set_between_two_steps_it_acts_on_the_next(rule, name):
     change = run(rule, numbers, late={name: moved(rule, name, numbers[name])}) - run(rule, numbers)
     is_a_start = name.startswith("initial_")
     assert (np.abs(change).max() > 1e-9) != is_a_start
+
+
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (tw.LARS, "trust"), (tw.AdamAtan2, "a"), (tw.ASGD, "alpha"), (tw.StableAdamW, "eps"),
+        *((partial(tw.NAdam, convention=convention), "momentum_decay") for convention in ("torch", "keras")),
+    ],
+)  # fmt: skip
+def test_numbers_that_would_take_a_step_uphill_or_divide_by_zero_are_refused(make, name):
+    bad = 0.0 if name == "eps" else -1e-3
+    with pytest.raises(ValueError, match=rf"{name} = {bad} is out of range"):
+        make(**{name: bad})
