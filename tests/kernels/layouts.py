@@ -97,13 +97,16 @@ layouts = st.sampled_from(LAYOUTS)
 def hyperparams(rule):
     """A strategy for hyper-parameters in the ranges of a rule: any of them, over many decades and at their ends."""
 
+    starts = {slot.start for slot in rule.slots.values()}
+
     def values(name):
         ends = rule.ranges[name]
-        usual = [x for x in (0.0, 1e-8, 1e-3, 0.1, 0.5, 0.9, 0.999, 1 - 2.0**-53, 1.0, 3.0) if x in ends]
-        if ends.high == 1.0:
-            return st.one_of(st.sampled_from(usual), st.floats(0.0, 1.0, exclude_max=True))
+        usual = [x for x in (0.0, 1e-8, 1e-3, 0.1, 0.5, 0.9, 0.999, 1 - 2.0**-53, 1.0, 3.0, 5.0) if x in ends]
         # what a slot starts at is written to it before any step, and so has to fit in it
-        largest = 30 if name.startswith("initial_") else 300
-        return st.one_of(st.sampled_from(usual), st.floats(-300, largest).map(lambda exponent: 10.0**exponent))
+        largest = 30 if name in starts else 300
+        wide = st.floats(-300, largest).map(lambda exponent: 10.0**exponent)
+        return st.one_of(
+            st.sampled_from(usual), (st.floats(0.0, 1.0) if ends.high == 1.0 else wide).filter(ends.__contains__)
+        )
 
     return st.fixed_dictionaries({}, optional={name: values(name) for name in rule.defaults})

@@ -46,6 +46,8 @@ def test_nothing_is_compiled_after_the_first_step(form):
     rule = FORMS[form]
     opt = tw.Optimizer(rule)
     params = {"a": ones((2, 3), np.float32), "b": ones((2, 3), np.float64)}
+    if rule.vectors:  # a rule of its own, with kernels of its own
+        params |= {"c": ones((3,), np.float32), "d": ones((3,), np.float64)}
     opt.update(params, {name: np.ones_like(w) for name, w in params.items()})
     with compilations() as names:
         for n in (1, 2, 8):  # values, threads

@@ -23,7 +23,8 @@ def rosen(x):
 
 @pytest.mark.parametrize("name", [name for name in tw.RULES if not tw.RULES[name].facts.matrix])
 def test_the_steps_are_those_of_update(name):
-    opt, twin, x = tw.Optimizer(name, lr=0.05), tw.Optimizer(name, lr=0.05), np.array([-1.2, 1.0])
+    rate = {"lr": 0.05} if "lr" in tw.RULES[name].defaults else {}
+    opt, twin, x = tw.Optimizer(name, **rate), tw.Optimizer(name, **rate), np.array([-1.2, 1.0])
     result = minimize(bowl, x, opt, steps=7)
     for _ in range(7):
         value, gradient = bowl(x)
