@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent / "equivalent_mutants.toml"
-ENOUGH = 1e-9  # of an element's largest value: a thousand times what rounding comes to
+ENOUGH = 1e-9  # of an element's largest value: a thousand times what rounding comes to, but for what a run says of it
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Mutant:
         for one in runs:
             moved = {name: factor * one.numbers[name] for name, factor in self.factors.items()}
             try:
-                if any(not error <= ENOUGH for error in one.errors(one.optimizer(rule, **moved))):
+                if any(not share <= 1 for _, share in one.errors(one.optimizer(rule, **moved), ENOUGH)):
                     return True
             except NumberError:  # a division by zero, or a root of what is negative
                 return True

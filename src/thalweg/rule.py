@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
@@ -178,8 +178,9 @@ class Rule:
 
         w: array of float32 or float64. g: array of the same shape and dtype. state: the slots in the order of the text,
         arrays of w's dtype (see `Slot` for shapes), or floats where a slot is a number. w may also be of float16 or
-        bfloat16: then g is of any floating dtype, state is float32, and the new w is rounded once. numbers: t (default
-        1), `value` if the rule takes it, and hyper-parameters (default: the rule's).
+        bfloat16: then g is of any floating dtype, state is float32, and the new w is rounded once. In a rule of whole
+        matrices a vector is one of one row. numbers: t (default 1), `value` if the rule takes it, and hyper-parameters
+        (default: the rule's).
         Raises TypeError or ValueError for arguments that do not fit, NumberError if a number cannot be computed.
         """
         if len(state) != len(self.slots):
@@ -189,7 +190,7 @@ class Rule:
             raise TypeError(f"w is an array of float16, bfloat16, float32 or float64; this is of type {given_w.dtype}")
         is_half = given_w.itemsize == 2
         array = given_w.astype(np.float32) if is_half else given_w
-        if self.facts.axes and array.ndim < 2:
+        if self.facts.axes and not self.facts.matrix and array.ndim < 2:
             raise ValueError(
                 f"{self.name} has numbers for rows and columns and needs two axes; w has shape {array.shape}"
             )
@@ -197,14 +198,21 @@ class Rule:
         for (name, slot), given in zip(self.slots.items(), state, strict=True):
             shape = slot.shape_for(array.shape, self._numbers(numbers))
             arrays.append(float(given) if shape is None else _fitting(name, given, shape, array.dtype))
-        lifted = [np.atleast_1d(a) if isinstance(a, np.ndarray) else a for a in arrays]
-        results = self.meaning(lifted, self._numbers(numbers))
+        results = self.meaning(self.lifted(arrays), self._numbers(numbers))
         new_w, *new_state = (
             new.reshape(old.shape) if isinstance(old, np.ndarray) else new
             for old, new in zip([arrays[0], *arrays[2:]], results, strict=True)
         )
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             return new_w.astype(given_w.dtype, copy=False), *new_state
+
+    def lifted(self, arrays: Sequence[Any]) -> list[Any]:
+        """Return arrays as the text sees them: a scalar has one axis, and two in a rule of matrices, as a vector has.
+
+        A vector is a matrix of one row there. Floats stay as they are.
+        """
+        lift: Callable[[Any], Any] = np.atleast_2d if self.facts.matrix else np.atleast_1d
+        return [lift(a) if isinstance(a, np.ndarray) else a for a in arrays]
 
     def convention(self, name: str, **declared: Unpack[Declared]) -> Callable[[Function | str], Rule]:
         """Return a decorator that adds a text of its own under this rule's name: another convention.
@@ -243,8 +251,10 @@ class Rule:
         elif self.facts.coupled or vectors.facts.coupled:
             one = self if self.facts.coupled else vectors
             problem = f"does not go with `{one.name}`, whose total or shared slot is of all parameters"
-        elif vectors.facts.axes or vectors.facts.matrix or vectors.vectors:
-            problem = f"names `{vectors.name}`, which is a rule for matrices itself"
+        elif vectors.facts.axes and not vectors.facts.matrix:
+            problem = f"names `{vectors.name}`, which has numbers of rows and columns and needs two axes itself"
+        elif vectors.vectors:
+            problem = f"names `{vectors.name}`, which has a rule for vectors itself; name that one"
         if problem:
             raise self.text.source.error(self.text.source.def_line, f"`vectors=` {problem}")
 
@@ -357,8 +367,9 @@ def rule(
     source: paper, section, equation. state: slot -> `full(start)`, `copy("w")`, `number(start)`, `shared(start)`,
     `rows()`, `columns()`, `left()`, `right()`; a slot that is not named is an array that starts at zero. ranges:
     hyper-parameter or slot -> interval such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite.
-    vectors: for a rule of matrices, the rule for parameters with fewer than two axes. only_matrices: leave parameters
-    with more than two axes to that one too; otherwise they are stacks of matrices. average: what `Optimizer.averaged`
+    vectors: for a rule of matrices, the rule for parameters with fewer than two axes; if that is of matrices as well, a
+    vector is one of one row. only_matrices: leave parameters with more than two axes to the rule for vectors too;
+    otherwise they are stacks of matrices. average: what `Optimizer.averaged`
     shows in the place of the parameter, for rules that are evaluated elsewhere than where they take gradients: a slot,
     or a term whose arguments are named like the parameter, slots and hyper-parameters. bound: a term of t and
     hyper-parameters that no element of a step exceeds. contains: "rule[convention]" -> the numbers with which this rule

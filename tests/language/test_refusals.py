@@ -347,10 +347,10 @@ def test_rules_for_vectors():
     narrow = make("w = w - lr * mean(g, axis=-1)")
     with_plain = make("w = w - lr * (g @ g.T @ g)", vectors=plain)
     assert with_plain.vectors is with_plain.also("other").vectors is plain
+    assert make("w = w - lr * (g @ g.T @ g)", vectors=matrix).vectors is matrix  # a vector has one row there
     cases = [
-        (matrix, "`vectors=` names `f`, which is a rule for matrices itself"),
-        (narrow, "`vectors=` names `f`, which is a rule for matrices itself"),
-        (with_plain, "`vectors=` names `f`, which is a rule for matrices itself"),
+        (narrow, "`vectors=` names `f`, which has numbers of rows and columns and needs two axes itself"),
+        (with_plain, "`vectors=` names `f`, which has a rule for vectors itself; name that one"),
         (total, "`vectors=` does not go with `f`, whose total or shared slot is of all parameters"),
         (shared, "`vectors=` does not go with `f`"),
     ]

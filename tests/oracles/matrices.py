@@ -155,8 +155,7 @@ case(
 #
 # eigh finds eigenvalues to a few 1e-16 of the largest: one that is smaller by the factor k has k times that as a
 # relative error, of which a fourth goes into the step at either side. On these paths k is below 1e4, but for directions
-# that no gradient has had, so that 1e-11 holds. At beta1 = 0 and beta2 = 1 the code computes what the paper says. Of
-# vectors it keeps the diagonal where they are cut into blocks of one.
+# that no gradient has had, so that 1e-11 holds. At beta1 = 0 and beta2 = 1 the code computes what the paper says.
 
 META = "facebookresearch/optimizers@f60660661194de26d3ee78bae6d15820ff8e583d"
 EDGES = {"W1": (5, 7), "b1": (3,), "s": (), "W2": (3, 2), "W3": (6, 4)}
@@ -169,9 +168,8 @@ def distributed(block, momentum=0.0, graft=None, graft_numbers=None, **numbers):
     def make(leaves):
         torch, found = (importlib.import_module(name) for name in ("torch", "distributed_shampoo"))
         types = importlib.import_module("distributed_shampoo.shampoo_types")
-        matrices, vectors = apart(leaves)
         opt = found.DistributedShampoo(
-            [dict(params=matrices), dict(params=vectors, max_preconditioner_dim=1)],
+            leaves,
             max_preconditioner_dim=block,
             grafting_config=graft and getattr(found, graft)(**graft_numbers or {}),
             iterate_averaging_config=types.ClassicMomentumConfig(momentum=momentum) if momentum else None,

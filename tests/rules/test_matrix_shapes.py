@@ -42,8 +42,12 @@ def test_vectors_go_by_their_own_rule(form):
     run(opt, params, 4)
     numbers = {name: x for name, x in opt.hyperparams.items() if name in form.vectors.defaults}
     alone = {name: w for name, w in start().items() if w.ndim < 2 or (form.only_matrices and w.ndim > 2)}
+    if form.vectors.facts.matrix:  # a vector is a matrix of one row
+        alone = {name: np.atleast_2d(w) for name, w in alone.items()}
     run(tw.Optimizer(form.vectors, **numbers), alone, 4)
-    assert all_bits(alone) == all_bits({name: params[name] for name in alone})
+    assert all_bits({name: w.reshape(params[name].shape) for name, w in alone.items()}) == all_bits(
+        {name: params[name] for name in alone}
+    )
     assert list(opt.state["b"]) == list(opt.state["s"]) == list(form.vectors.slots)
     own = [name for name in form.vectors.defaults if name not in form.defaults]
     assert list(opt.hyperparams) == [*form.defaults, *own]
@@ -95,6 +99,41 @@ def test_links_that_know_two_axes_refuse_more_before_any_rule():
         opt = tw.chain(link, tw.Muon(convention="keras"))
         with pytest.raises(ValueError, match=message):
             opt.update({"T": np.ones((2, 3, 4))}, {"T": np.ones((2, 3, 4))})
+
+
+ROW = tw.rule("""
+def row(w, g, m, right, below, *, lr=0.1):
+    m = m + g
+    right = right + g.T @ g
+    below = below + sum(g, axis=-1)
+    w = w - lr * (m @ right) * below
+    return w, m, right, below
+""", state={"right": tw.right(1.0), "below": tw.rows()})  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ["in_out", "out_in"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_for_a_rule_for_vectors_that_is_of_matrices_they_have_one_row(layout, dtype):
+    """In whatever layout; its own function, and an optimizer given that row, compute the same."""
+    text = "def by_hand(w, g, *, lr=0.1):\n    w = w - lr * (g @ g.T @ g)\n    return w"
+    opt = tw.Optimizer(tw.rule(text, vectors=ROW), layout=layout)
+    params = start({"W": (2, 3), "b": (4,), "s": (), "e": (0,)}, dtype)
+    rows = {name: np.atleast_2d(w) for name, w in start({"W": (2, 3), "b": (4,), "s": (), "e": (0,)}, dtype).items()}
+    del rows["W"]
+    other = tw.Optimizer(ROW)
+    for step in range(3):
+        grads = gradients(params, step)
+        if dtype != np.float16:
+            w, *_ = ROW.function(params["b"], grads["b"], *opt.state["b"].values()) if step else [None]
+        opt.update(params, grads)
+        other.update(rows, {name: np.atleast_2d(grads[name]) for name in rows})
+        if dtype != np.float16 and step:
+            assert w.tobytes() == params["b"].tobytes()
+    assert all_bits({name: w.reshape(params[name].shape) for name, w in rows.items()}) == all_bits(
+        {name: params[name] for name in rows}
+    )
+    shapes = {name: [opt.state[name][slot].shape for slot in ROW.slots] for name in rows}
+    assert shapes == {"b": [(4,), (4, 4), (1,)], "s": [(), (1, 1), (1,)], "e": [(0,), (0, 0), (1,)]}
 
 
 def test_only_matrices_says_where_more_axes_go():

@@ -8,6 +8,7 @@ import pytest
 import thalweg as tw
 from tests.optimizer.worlds import bits
 from tests.rules.matrices import cut, gradients, rng, start
+from thalweg.words import sqrt
 
 
 @pytest.mark.parametrize("convention", tw.RULES["muon"].conventions)
@@ -62,6 +63,29 @@ def test_shampoo_on_a_diagonal_gradient_is_adagrad():
         assert np.allclose(w["W"], np.diag(expected), rtol=1e-13, atol=1e-15)
 
 
+def test_shampoo_on_vectors_has_one_matrix_and_its_square_root():
+    """t times one gradient makes steps of its direction, with the root of t times its squares; in blocks, of each."""
+    g = np.array([3.0, -1.0, 0.5, 2.0, 1e-3])
+    for size, lengths in ((5, [g @ g] * 5), (2, [10.0, 10.0, 4.25, 4.25, 1e-6]), (1, g * g)):
+        params, expected = {"b": np.zeros(5), "s": np.zeros(())}, np.zeros(5)
+        opt = tw.Shampoo(lr=0.5, eps=0.01, block_size=size)
+        for t in range(1, 6):
+            opt.update(params, {"b": g, "s": g[3]})
+            expected -= 0.5 * g / np.sqrt(t * np.asarray(lengths) + 0.01)
+            assert np.allclose(params["b"], expected, rtol=1e-13, atol=1e-15)
+        assert np.isclose(
+            params["s"], expected[3] if size == 1 else -0.5 * sum(2 / (4 * t + 0.01) ** 0.5 for t in range(1, 6))
+        )
+
+
+@tw.rule
+def averaged_adagrad(w, g, m, v, *, t, lr=1.0, beta1=0.7):
+    v = v + g * g
+    m = m + (1 - beta1) * (g - m)
+    w = w - lr * (m / (1 - beta1**t) / (sqrt(v) + 1e-10))
+    return w, m, v
+
+
 @pytest.mark.parametrize("convention", ["facebook-adagrad", "facebook-adam"])
 def test_a_graft_has_the_length_of_the_other_step(convention):
     """Block by block, and of the direction of what is not grafted."""
@@ -74,7 +98,7 @@ def test_a_graft_has_the_length_of_the_other_step(convention):
     if convention == "facebook-adam":
         length = tw.Adam(lr=1.0, beta1=0.7, beta2=0.999, eps=1e-8, convention="torch")
     else:
-        length = tw.Optimizer(form_of("facebook-adagrad").vectors, lr=1.0, beta1=0.7)
+        length = tw.Optimizer(averaged_adagrad)
     for step in range(5):
         grads = gradients(params, step)
         before = [p["W"].copy() for p in (params, same, other)]
@@ -86,10 +110,6 @@ def test_a_graft_has_the_length_of_the_other_step(convention):
             assert np.isclose(np.linalg.norm(u), np.linalg.norm(steps[2][name]), rtol=1e-12)
             v = steps[1][name]
             assert np.allclose(u / np.linalg.norm(u), v / np.linalg.norm(v), rtol=1e-11, atol=1e-12)
-
-
-def form_of(convention):
-    return tw.RULES["shampoo"].conventions[convention]
 
 
 def test_soap_in_one_basis_is_adam_there():

@@ -37,7 +37,7 @@ class Paper:
     equation: where it stands. other: a value for every hyper-parameter that is not its default. average: what s holds
     the point of evaluation under (levels element and tensor), where the rule has one. decades: over which gradients are
     spread; over fewer than DECADES where that is needed for every slip to be noticed. tolerance: what may differ, of an
-    element's largest value; None is what holds for all, 1e-12. at_edges: the same for the runs of edges.
+    element's largest value; None is what holds for all, 1e-12. at_edges: what may differ in the runs of edges besides.
 
     later: what other numbers change to halfway; "t", the number of the step, too. edges: numbers beside the others for
     more runs, such as an eps of zero. idle: how many steps at the beginning of these have gradients of zero throughout.
@@ -53,7 +53,7 @@ class Paper:
     average: str | None = None
     decades: float = DECADES
     tolerance: float | None = None
-    at_edges: float = 1e-12
+    at_edges: float = 0.0
     later: dict[str, float] = field(default_factory=dict)
     edges: tuple[dict[str, float], ...] = ()
     idle: int = 0
@@ -98,7 +98,7 @@ def paper(
     average: str | None = None,
     decades: float = DECADES,
     tolerance: float | None = None,
-    at_edges: float = 1e-12,
+    at_edges: float = 0.0,
     later: dict[str, float] | None = None,
     edges: Sequence[dict[str, float]] = (),
     idle: int = 0,
@@ -132,10 +132,9 @@ class Transcribed:
         self.kept: dict[Any, dict[str, Any]] = defaultdict(fresh)
         self.t = 0
 
-    @property
-    def doubt(self) -> float:
-        """How far roundings may have carried the steps of ours; zero where the transcription says nothing of it."""
-        return float(max((kept.get("doubt", ZERO) for kept in self.kept.values()), default=ZERO))
+    def doubt(self, name: str) -> float:
+        """How far roundings may have carried this tensor in ours; zero where the transcription says nothing of it."""
+        return float(self.kept[name]["doubt"])
 
     def change(self, numbers: dict[str, float]) -> None:
         """Go on with other numbers; "t": the number of the step that comes next."""

@@ -1,4 +1,4 @@
-"""Shampoo in blocks. A vector has one block for each element: its diagonal form, whose exponent is -1/2.
+"""Shampoo in blocks. A vector is a row, with one matrix beside it, whose exponent is -1/2 instead of -1/4.
 
 What rounding does to a root of L: sums of products and `eigh` put errors of 2 n u into a matrix of n rows, u = 2^-53,
 of its largest eigenvalue. In the basis of eigenvectors, what the error has at i, j is multiplied by
@@ -13,15 +13,17 @@ in which the gradient has anything at all, and a is at least the smallest eigenv
 
 which is the condition number of L, but where L is singular, each root adds at most 2 n u k to a step that is at most
 about one long. Where eps is so large that the step is shorter by far, the largest of the derivative, 1/4 of
-smallest^(-5/4), says more: n u / 2 of the condition number, and of |g| (smallest of L)^(-1/4) (smallest of R)^(-1/4). A
-step of parameters has that times lr, and momentum sums it up. This holds where eps is below what rounding makes of the
+smallest^(-5/4), says more: n u / 2 of the condition number, and of |g| (smallest of L)^(-1/4) (smallest of R)^(-1/4).
+With 1/2 for 1/4, and the one matrix alone, all of this holds of vectors: f is at most b^-1 a^(-1/2), the element of g
+at j at most b^(1/2), and k = (largest / smallest with a gradient)^(1/2) (largest / smallest)^(1/2). A step of
+parameters has that times lr, and momentum sums it up. This holds where eps is below what rounding makes of the
 eigenvalue itself, too: it is set back to eps then. Where L and R are averages they hold a share of g g', and the step
 may be longer than one by as much; where an average of gradients is in the place of g they hold products of all of them.
 """
 
 from __future__ import annotations
 
-from mpmath import diag, eigsy, eye, matrix, mnorm, mpf, sqrt
+from mpmath import diag, eigsy, eye, fprod, matrix, mnorm, mpf, sqrt
 
 from tests.transcribed.base import paper
 
@@ -54,7 +56,7 @@ def corrected(x, beta, t):
 
 def blocks(shape, size):
     """Yield where the elements of a block stand in C order, by rows; at most so many rows and columns, as they come."""
-    (n, m), size = shape, int(size)
+    (n, m), size = (1, 1, *shape)[-2:], int(size)
     for i in range(0, n, size):
         for j in range(0, m, size):
             yield [[a * m + b for b in range(j, min(j + size, m))] for a in range(i, min(i + size, n))]
@@ -70,12 +72,12 @@ def by_blocks(f, shape, size):
     found = {}
     for k, block in enumerate(blocks(shape, size)):
         found.update(zip((i for row in block for i in row), f(k, block), strict=True))
-    return [found[i] for i in range(shape[0] * shape[1])]
+    return [found[i] for i in range(len(found))]
 
 
-def root(values, vectors):
-    """The inverse fourth root: one matrix, whatever sign eigenvectors have, and whatever basis those of one value."""
-    return vectors * diag([1 / sqrt(sqrt(a)) for a in values]) * vectors.T
+def root(values, vectors, p):
+    """The power -p: one matrix, whatever sign eigenvectors have, and whatever basis those of one value."""
+    return vectors * diag([1 / a**p for a in values]) * vectors.T
 
 
 def least_with(g, values, vectors):
@@ -84,16 +86,18 @@ def least_with(g, values, vectors):
     return min(a for a, b in zip(values, lengths, strict=True) if b >= mpf("1e-30") * mnorm(g, "f"))
 
 
-def between_roots(g, left, right):
-    """A block between both roots, and what roundings may do to it."""
-    both = eigsy(left), eigsy(right)
+def between_roots(g, right, left=None):
+    """A block between both roots, or a row before the one, and what roundings may do to it."""
+    sides = [(g.T, *eigsy(right))] if left is None else [(g, *eigsy(left)), (g.T, *eigsy(right))]
+    p = mpf(1) / (2 * len(sides))
+    longest = mnorm(g, "f") / fprod(min(values) for _, values, _ in sides) ** p
     doubt = mpf(0)
-    for (values, vectors), x, other in zip(both, (g, g.T), (both[1][0], both[0][0]), strict=True):
+    for x, values, vectors in sides:
         largest, least = max(values), min(values)
-        k = (largest / least_with(x, values, vectors)) ** 0.75 * (largest / least) ** 0.25
-        by_length = largest / least / 4 * mnorm(g, "f") / (least * min(other)) ** 0.25
-        doubt += 2 * x.rows * UNIT * min(k, by_length)
-    return root(*both[0]) * g * root(*both[1]), doubt
+        k = (largest / least_with(x, values, vectors)) ** (1 - p) * (largest / least) ** p
+        doubt += 2 * x.rows * UNIT * min(k, p * largest / least * longest)
+    roots = [root(values, vectors, p) for _, values, vectors in sides]
+    return (g if left is None else roots[0] * g) * roots[-1], doubt
 
 
 def doubted(s, k, doubt):
@@ -106,21 +110,18 @@ def doubted(s, k, doubt):
 @paper(
     "shampoo",
     "paper",
-    equation="Gupta, Koren & Singer 2018, arXiv:1802.09568, Algorithm 1; of vectors, Algorithm 2 with a diagonal",
+    equation="Gupta, Koren & Singer 2018, arXiv:1802.09568, Algorithm 1; of vectors, Algorithm 2 with k = 1",
     other=dict(lr=0.23, eps=4.7, block_size=2.0),
     edges=ROUNDED,
     **NEAR,
 )
 def shampoo(w, g, s, t, shape, lr, eps, block_size):
-    if len(shape) < 2:
-        s["H"] = each_plus(s["H"] or [eps] * len(g), [x**2 for x in g])
-        return [p - lr * x / sqrt(h) for p, x, h in zip(w, g, s["H"], strict=True)]
-
     def step(k, block):
         x = part(g, block)
-        s["L", k] = (s["L", k] or eps * eye(x.rows)) + x * x.T
         s["R", k] = (s["R", k] or eps * eye(x.cols)) + x.T * x
-        found, doubt = between_roots(x, s["L", k], s["R", k])
+        if len(shape) > 1:
+            s["L", k] = (s["L", k] or eps * eye(x.rows)) + x * x.T
+        found, doubt = between_roots(x, s["R", k], s["L", k] or None)
         doubted(s, k, lr * doubt)
         return found
 
@@ -143,10 +144,11 @@ def preconditioned(u, g, s, t, shape, rate, beta2, eps, block_size, graft=None):
 
     def direction(k, block):
         x = part(g, block)
-        s["L", k] = plus(s["L", k], x * x.T, beta2)
-        s["R", k] = plus(s["R", k], x.T * x, beta2)
-        left, right = (corrected(a, beta2, t) for a in (s["L", k], s["R", k]))
-        found, doubt = between_roots(part(u, block), left + eps * eye(x.rows), right + eps * eye(x.cols))
+        both = {"R": x.T * x} if len(shape) < 2 else {"R": x.T * x, "L": x * x.T}
+        for side, product in both.items():
+            s[side, k] = plus(s[side, k], product, beta2)
+        damped = [corrected(s[side, k], beta2, t) + eps * eye(product.rows) for side, product in both.items()]
+        found, doubt = between_roots(part(u, block), *damped)
         longer = 1 if graft is None else mnorm(part(graft, block), "f") / (mnorm(found, "f") + mpf("1e-16"))
         doubted(s, k, rate * longer * doubt)
         return longer * found
@@ -177,15 +179,10 @@ OTHER = dict(lr=0.23, beta1=0.71, beta2=0.83, eps=0.31, momentum=0.57, weight_de
 @paper("shampoo", "facebook", equation=META, other=OTHER, edges=SINGULAR, at_edges=AT_EDGES, idle=1, **NEAR)
 def shampoo_meta(w, g, s, t, shape, lr, beta1, beta2, eps, momentum, weight_decay, block_size):
     u = moment(g, s, t, beta1)
-    if len(shape) < 2:
-        s["H"] = each_plus(s["H"], [x**2 for x in g], beta2)
-        u = [a / sqrt(corrected(h, beta2, t) + eps) for a, h in zip(u, s["H"], strict=True)]
-    else:
-        u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size)
+    u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size)
     return stepped(w, u, s, lr, momentum, weight_decay)
 
 
-# In a block of one element the direction is of no concern, and the other method's step is what comes out.
 @paper(
     "shampoo",
     "facebook-adagrad",
@@ -199,10 +196,7 @@ def shampoo_meta(w, g, s, t, shape, lr, beta1, beta2, eps, momentum, weight_deca
 def shampoo_adagrad(w, g, s, t, shape, lr, beta1, beta2, eps, eps_graft, momentum, weight_decay, block_size):
     u = moment(g, s, t, beta1)
     other = divided(u, g, s, t, 1, eps_graft)
-    if len(shape) < 2:
-        u = other
-    else:
-        u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size, other)
+    u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size, other)
     return stepped(w, u, s, lr, momentum, weight_decay)
 
 
@@ -219,8 +213,5 @@ def shampoo_adagrad(w, g, s, t, shape, lr, beta1, beta2, eps, eps_graft, momentu
 def shampoo_adam(w, g, s, t, shape, lr, beta1, beta2, eps, beta2_graft, eps_graft, momentum, weight_decay, block_size):
     u = moment(g, s, t, beta1)
     other = divided(u, g, s, t, beta2_graft, eps_graft)
-    if len(shape) < 2:
-        u = other
-    else:
-        u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size, other)
+    u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size, other)
     return stepped(w, u, s, lr, momentum, weight_decay)

@@ -49,9 +49,8 @@ def evaluate(
         results = []
         for w, g, state, own in zip(wide, grads, states, numbers, strict=True):
             arrays = [w, cast(g, w.dtype), *((shared if s in shared else state)[s] for s in rule.slots)]
-            lifted = [np.atleast_1d(a) if isinstance(a, np.ndarray) else a for a in arrays]
             with contextlib.suppress(_OpenError):
-                results.append(rule.meaning(lifted, own, _total(known, terms)))
+                results.append(rule.meaning(rule.lifted(arrays), own, _total(known, terms)))
         if not terms:
             return results
         added = 0.0

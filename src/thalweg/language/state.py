@@ -74,8 +74,10 @@ class Slot:
     def shape_for(self, w: tuple[int, ...], numbers: Mapping[str, float] = MappingProxyType({})) -> Sizes | None:
         """Return the shape of the slot's array for a parameter of shape w; None for a slot that is a number.
 
-        numbers: the hyper-parameters, of which square matrices of blocks need one.
+        numbers: the hyper-parameters, of which square matrices of blocks need one. A vector is a matrix of one row.
         """
+        if self.is_square:
+            w = (*(1,) * (2 - len(w)), *w)
         if self.flipped:
             w = (*w[:-2], w[-1], w[-2])
         match self.shape:

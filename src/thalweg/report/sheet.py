@@ -208,6 +208,8 @@ def _reach(rule: Rule) -> Iterator[str]:
         yield "Parameters of more than two axes go by the rule for vectors too."
     elif facts.matrix:
         yield "A tensor of more than two axes is a stack of matrices, in its last two."
+    if rule.vectors is not None and rule.vectors.facts.matrix:
+        yield "A vector is a matrix of one row."
     if facts.coupled:
         yield "Tensors depend on each other: some numbers are of all parameters together."
     if facts.model_numbers:
