@@ -432,6 +432,7 @@ class AdaDelta(Optimizer):
         lr: float | Schedule = 1.0,
         decay_rate: float | Schedule = 0.9,
         eps: float | Schedule = 1e-06,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["paper", "torch", "keras", "optax"] | None = "torch",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -450,6 +451,10 @@ class AdaDelta(Optimizer):
     def eps(self) -> float: ...
     @eps.setter
     def eps(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class MADGRAD(Optimizer):
     def __init__(
@@ -457,6 +462,7 @@ class MADGRAD(Optimizer):
         lr: float | Schedule = 0.01,
         momentum: float | Schedule = 0.9,
         eps: float | Schedule = 1e-06,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["authors", "optax"] | None = "authors",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -475,6 +481,10 @@ class MADGRAD(Optimizer):
     def eps(self) -> float: ...
     @eps.setter
     def eps(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class FTRL(Optimizer):
     def __init__(
@@ -483,6 +493,7 @@ class FTRL(Optimizer):
         l1: float | Schedule = 0.0,
         l2: float | Schedule = 0.0,
         beta: float | Schedule = 1.0,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["paper", "keras"] | None = "paper",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -508,6 +519,10 @@ class FTRL(Optimizer):
     def beta(self) -> float: ...
     @beta.setter
     def beta(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class AdamW(Optimizer):
     def __init__(
@@ -1475,6 +1490,7 @@ class Adafactor(Optimizer):
         eps2: float | Schedule = 0.001,
         clipping: float | Schedule = 1.0,
         weight_decay: float | Schedule = 0.0,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["paper", "torch", "keras", "optax"] | None = "torch",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -1505,6 +1521,10 @@ class Adafactor(Optimizer):
     def weight_decay(self) -> float: ...
     @weight_decay.setter
     def weight_decay(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class SM3(Optimizer):
     def __init__(
@@ -1512,6 +1532,7 @@ class SM3(Optimizer):
         lr: float | Schedule = 0.1,
         momentum: float | Schedule = 0.9,
         eps: float | Schedule = 1e-30,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["paper", "optax"] | None = "paper",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -1530,6 +1551,10 @@ class SM3(Optimizer):
     def eps(self) -> float: ...
     @eps.setter
     def eps(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class DAdaptSGD(Optimizer):
     def __init__(
@@ -1672,6 +1697,7 @@ class DoG(Optimizer):
         lr: float | Schedule = 1.0,
         eps: float | Schedule = 1e-08,
         reps_rel: float | Schedule = 1e-06,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["authors", "optax"] | None = "authors",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -1690,12 +1716,17 @@ class DoG(Optimizer):
     def reps_rel(self) -> float: ...
     @reps_rel.setter
     def reps_rel(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class DoWG(Optimizer):
     def __init__(
         self,
         lr: float | Schedule = 1.0,
         eps: float | Schedule = 0.0001,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["authors", "optax"] | None = "authors",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -1710,11 +1741,15 @@ class DoWG(Optimizer):
     def eps(self) -> float: ...
     @eps.setter
     def eps(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class PolyakSGD(Optimizer):
     def __init__(
         self,
-        max_lr: float | Schedule = 1.0,
+        lr_max: float | Schedule = 1.0,
         f_min: float | Schedule = 0.0,
         c: float | Schedule = 0.5,
         *,
@@ -1726,9 +1761,9 @@ class PolyakSGD(Optimizer):
         scaling: float | Schedule = ...,
     ) -> None: ...
     @property
-    def max_lr(self) -> float: ...
-    @max_lr.setter
-    def max_lr(self, value: float | Schedule) -> None: ...
+    def lr_max(self) -> float: ...
+    @lr_max.setter
+    def lr_max(self, value: float | Schedule) -> None: ...
     @property
     def f_min(self) -> float: ...
     @f_min.setter
@@ -1845,6 +1880,7 @@ class Muon(Optimizer):
         beta2: float | Schedule = 0.95,
         eps_1d: float | Schedule = 1e-10,
         weight_decay_1d: float | Schedule = 0.0,
+        eps_root: float | Schedule = 0.0,
         *,
         convention: Literal["torch", "torch-match-rms", "authors", "keras", "optax"] | None = "torch",
         nonfinite: Literal["raise", "skip", "allow"] = "raise",
@@ -1853,7 +1889,6 @@ class Muon(Optimizer):
         layout: Literal["in_out", "out_in"] = "in_out",
         rms_rate: float | Schedule = ...,
         lr_ratio: float | Schedule = ...,
-        eps_root: float | Schedule = ...,
     ) -> None: ...
     @property
     def lr(self) -> float: ...
@@ -1891,6 +1926,10 @@ class Muon(Optimizer):
     def weight_decay_1d(self) -> float: ...
     @weight_decay_1d.setter
     def weight_decay_1d(self, value: float | Schedule) -> None: ...
+    @property
+    def eps_root(self) -> float: ...
+    @eps_root.setter
+    def eps_root(self, value: float | Schedule) -> None: ...
 
 class Shampoo(Optimizer):
     def __init__(
@@ -1909,6 +1948,7 @@ class Shampoo(Optimizer):
         momentum: float | Schedule = ...,
         weight_decay: float | Schedule = ...,
         eps_graft: float | Schedule = ...,
+        eps_root: float | Schedule = ...,
         beta2_graft: float | Schedule = ...,
     ) -> None: ...
     @property

@@ -29,7 +29,8 @@ TRANSLATIONS = {
     "trust_coefficient": "trust", "learning_rate_power": "lr_power", "l1_regularization_strength": "l1",
     "l2_regularization_strength": "l2", "l2_shrinkage_regularization_strength": "l2_shrinkage",
     "estim_lr0": "d0", "estim_lr_coef": "d_coef", "warmup_steps": "warmup", "precondition_frequency": "every",
-    "max_preconditioner_dim": "block_size", "max_learning_rate": "max_lr", "adam_lr_ratio": "lr_ratio",
+    "max_preconditioner_dim": "block_size", "max_learning_rate": "lr_max", "max_lr": "lr_max",
+    "adam_lr_ratio": "lr_ratio",
 }  # fmt: skip
 _MOMENTUM = "momentum on the gradients of another rule is a rule of its own: Momentum, Nesterov and Adam have it"
 # What other libraries have as an argument, and what it takes here.
@@ -50,7 +51,7 @@ _ADVICE = {
     "fused": "a step is one pass over memory already",
     "capturable": "there is no graph to capture; leave it out",
     "differentiable": "a step has no derivative here; leave it out",
-    "eps_root": "eps stands where the rule's text has it, and no other one stands inside of a root",
+    "eps_root": "it is added inside of a root of squares, and this rule has none",
     "clipvalue": "chain(clip_value(1.0), rule) does it",
     "clipnorm": "chain(clip_norm(1.0), rule) does it",
     "global_clipnorm": "chain(clip_global_norm(1.0), rule) does it",
@@ -219,6 +220,11 @@ class HyperParams(Mapping[str, Any]):
         return number
 
 
+def _listed(conventions: list[str]) -> str:
+    names = [f'convention="{name}"' for name in conventions]
+    return f"{names[0]} has" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} have"
+
+
 def unknown(rule: Rule, name: str) -> str:
     """Return the message for an argument that a rule does not have, with what it is called here."""
     names = list(defaults_of(rule))
@@ -234,6 +240,8 @@ def unknown(rule: Rule, name: str) -> str:
     translated = "=, ".join(betas) if name == "betas" else TRANSLATIONS.get(name)
     if translated and translated.split("=")[0] in names:
         return f"`{name}` is `{translated}=` here. {has}"
+    if elsewhere := [c for c, form in rule.conventions.items() if name in defaults_of(form)]:
+        return f'{rule.title}(convention="{rule.convention_name}") has no `{name}`; {_listed(elsewhere)} it. {has}'
     if name in _ADVICE:
         return f"{rule.title} has no `{name}`: {_ADVICE[name]}. {has}"
     close = difflib.get_close_matches(name, names, 1)

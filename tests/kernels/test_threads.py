@@ -50,7 +50,8 @@ def test_one_to_eight_threads_on_work_that_is_really_shared_out(rule, dtype):
     if rule.facts.axes:  # these are shared out tensor by tensor
         shapes = {f"m{i:02}": (64, BLOCK // 64 * GRAIN // 4 + i) for i in range(16)}
     else:
-        shapes = {"a": (5,), "b": (blocks // 2 * BLOCK - 77,), "c": (3, blocks // 6 * BLOCK + 1)}
+        one = (1,) if rule.vectors else ()  # for which vectors have another text
+        shapes = {"a": (*one, 5), "b": (*one, blocks // 2 * BLOCK - 77), "c": (3, blocks // 6 * BLOCK + 1)}
     kernel = Twin(rule, arrays(shapes, dtype, 1))
     meaning = Twin(rule, arrays(shapes, dtype, 1), meaning=True)
     parts = []

@@ -158,7 +158,7 @@ TRANSLATIONS = [
     (tw.SGD, "momentum", r"`SGD\(momentum=\)` is `Momentum`"),
     (tw.SGD, "nesterov", r"`SGD\(nesterov=\)` is `Nesterov`"),
     (tw.SGD, "dampening", r"dampening.*\(1 - d\) \* lr"),
-    (tw.RMSprop, "momentum", r"no `momentum`: .*Momentum, Nesterov and Adam"),
+    (tw.AdaGrad, "momentum", r"no `momentum`: .*Momentum, Nesterov and Adam"),
     (tw.RMSprop, "centered", r"no `centered`: .*mean of the gradients"),
     (tw.Adam, "amsgrad", r"no `amsgrad`: .*another rule"),
     (tw.Adam, "maximize", r"no `maximize`: give the negative gradients"),
@@ -178,7 +178,10 @@ TRANSLATIONS = [
     (tw.Adam, "weight_decay", r"chain\(l2\(0\.01\), rule\).*chain\(rule, decoupled_decay\(0\.01\)\)"),
     (tw.SGD, "weight_decay", r"chain\(l2\(0\.01\), rule\)"),
     (tw.Adam, "params", r"no `params`: .*opt\.update\(params, grads\)"),
-    (tw.SGD, "eps_root", r"no `eps_root`: .*no other one stands inside of a root"),
+    (tw.SGD, "eps_root", r"no `eps_root`: it is added inside of a root of squares"),
+    (tw.RMSprop, "momentum", r'RMSprop\(convention="book"\) has no `momentum`; convention="torch", .* have it\.'),
+    (tw.AdaGrad, "lr_decay", r'AdaGrad\(convention="book"\) has no `lr_decay`; convention="torch" has it\.'),
+    (tw.PolyakSGD, "max_lr", r"`max_lr` is `lr_max=` here"),
 ]
 
 

@@ -166,17 +166,17 @@ case(
     "polyaksgd paper numbers",
     "polyaksgd",
     "paper",
-    dict(max_lr=0.003, f_min=0.04, c=0.7),
+    dict(lr_max=0.003, f_min=0.04, c=0.7),
     "sps",
     sps(0.04, eta_max=0.003, c=0.7),
     **SPS,
 )
-# optax with scaling = c: c (f - f_min) / (c^2 |g|^2), and max_lr is multiplied by c
+# optax with scaling = c: c (f - f_min) / (c^2 |g|^2), and lr_max is multiplied by c
 case(
     "polyaksgd paper optax",
     "polyaksgd",
     "paper",
-    dict(max_lr=0.003 * 0.7, f_min=0.04, c=0.7),
+    dict(lr_max=0.003 * 0.7, f_min=0.04, c=0.7),
     "optax",
     optax(lambda o: o.polyak_sgd(0.003, 0.7, 0.04)),
     **POLYAK,
@@ -186,7 +186,7 @@ case(
     "polyaksgd optax numbers",
     "polyaksgd",
     "optax",
-    dict(max_lr=0.003, f_min=0.04, eps=3.0, scaling=0.7),
+    dict(lr_max=0.003, f_min=0.04, eps=3.0, scaling=0.7),
     "optax",
     optax(lambda o: o.polyak_sgd(0.003, 0.7, 0.04, 3.0)),
     **POLYAK,

@@ -69,8 +69,11 @@ class Interrupted:
 
 
 def some_instructions(function, at_the_end=30, before=30):
-    """Return numbers of instructions of a function: all at the end, and so many spread over those before."""
+    """Return numbers of instructions of a function: all at the end, and so many spread over those before.
+
+    A few more than there are: the next call may need some that this one did not, and the last ones come after the step.
+    """
     counting = Interrupted(function, NEVER)
     count = NEVER - counting.left
     early = max(0, count - at_the_end)
-    return [*range(0, early, max(1, early // before)), *range(early, count)]
+    return [*range(0, early, max(1, early // before)), *range(early, count + 10)]

@@ -65,7 +65,7 @@ def numbers(draw, form, *, zeros=(), every=False):
         elif not interval.whole and 0.5 in interval and 1.5 not in interval:
             x = draw(st.floats(0.05, 0.95))
             found[name] = x if x in interval else default
-        elif name in ("lr", "momentum_decay", "weight_decay", "max_lr"):
+        elif name in ("lr", "momentum_decay", "weight_decay", "lr_max"):
             found[name] = (default or 0.01) * draw(st.floats(0.5, 2.0))
         elif every and not interval.whole:
             x = draw(st.sampled_from([default, default * 0.7 or 0.3, default * 1.6 or 2.0]))

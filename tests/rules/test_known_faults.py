@@ -322,7 +322,7 @@ def test_a_step_is_all_or_nothing():
 def test_numbers_that_are_none_are_refused():
     """torch 2.13 takes lr = inf in all of its rules, optax any number (run)."""
     for name, rule in tw.RULES.items():
-        rate = "lr" if "lr" in rule.defaults else "max_lr"
+        rate = "lr" if "lr" in rule.defaults else "lr_max"
         for wrong in (np.inf, np.nan, -1.0, True, "0.1"):
             with pytest.raises((ValueError, TypeError), match=rate):
                 tw.Optimizer(name, **{rate: wrong})

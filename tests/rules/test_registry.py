@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from importlib import import_module
 
 import numpy as np
@@ -13,6 +14,8 @@ import thalweg as tw
 from tests.rules import test_book, test_paper
 from tests.rules.formulas import Book, Paper
 from thalweg import classes, rules
+from thalweg.hyperparams import rules_of
+from thalweg.language.terms import canonical
 from thalweg.rules import FAMILIES
 
 # names, order and defaults of the arguments, as the book's readers know them
@@ -133,17 +136,32 @@ def test_eps_is_that_of_the_convention(title):
 
 @pytest.mark.parametrize("title", EPS)
 def test_eps_root_is_inside_of_the_root_and_last(title):
-    """Where eps is inside already there is none beside it."""
-    inside = {"keras", "keras-centered", "optax", "optax-centered", "pennylane", "tensorflow"}
-    beside = {"AdaGrad": inside - {"tensorflow"}, "RMSprop": inside, "Adam": set()}[title]
-    for name, form in getattr(tw, title)().rule.conventions.items():
-        assert ("eps_root" in form.defaults) == (name not in beside), name
-        if "eps_root" in form.defaults:
-            assert list(form.defaults)[-1] == "eps_root"
-            assert form.defaults["eps_root"] == 0.0
-            # the first step from a gradient of 1e-5, which eps_root = 1 all but stops
-            w, *_ = form.function(np.zeros(1), np.full(1, 1e-5), *start_of(form), lr=1.0, eps_root=1.0, eps=0.0)
-            assert 0 < -w[0] < 1.1e-5
+    for form in getattr(tw, title)().rule.conventions.values():
+        assert list(form.defaults)[-1] == "eps_root"
+        assert form.defaults["eps_root"] == 0.0
+        # the first step from a gradient of 1e-5, which eps_root = 1 all but stops
+        w, *_ = form.function(np.zeros(1), np.full(1, 1e-5), *start_of(form), lr=1.0, eps_root=1.0, eps=0.0)
+        assert 0 < -w[0] < 1.1e-5
+
+
+ROOTS = re.compile(r"\b(sqrt|cbrt|power)\(")
+OF_NUMBERS = {"fromage", "dadaptsgd", "muon"}  # of norms, and of the sizes of a matrix
+BY_DEFAULT = {"adabelief[optax]": 1e-16, "adan[optax]": 1e-8}
+
+
+def test_every_rule_with_a_root_takes_eps_root():
+    """Of the parameters of a tensor, inside of it, and zero by default but where a library has another number."""
+    without, given = set(), {}
+    for rule in tw.RULES.values():
+        for form in rule.conventions.values():
+            for one in rules_of(form):
+                if "eps_root" in one.defaults:
+                    assert list(one.defaults)[-1] == "eps_root", one
+                    given[f"{one.name}[{one.convention_name}]"] = one.defaults["eps_root"]
+                elif ROOTS.search(canonical(one.text)):
+                    without.add(one.name)
+    assert {name: x for name, x in given.items() if x} == BY_DEFAULT
+    assert without == OF_NUMBERS
 
 
 def start_of(form):

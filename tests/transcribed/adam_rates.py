@@ -115,13 +115,13 @@ def adamod(w, g, s, t, lr, beta1, beta2, beta3, eps, eps_root):
     "padam",
     "paper",
     equation="Chen et al. 2020, arXiv:1806.06763, Algorithm 1",
-    other=dict(lr=0.23, beta1=0.71, beta2=0.964, partial=0.31),
-    edges=[dict(beta2=0.0)],
+    other=dict(lr=0.23, beta1=0.71, beta2=0.964, partial=0.31, eps_root=8e-2),
+    edges=[dict(beta2=0.0, eps_root=0.0)],
 )
-def padam(w, g, s, t, lr, beta1, beta2, partial):
+def padam(w, g, s, t, lr, beta1, beta2, partial, eps_root):
     m, v = moments(g, s, beta1, beta2)
     s["largest"] = max(s["largest"], v)
-    return w - (lr * m / s["largest"] ** partial if s["largest"] else ZERO)
+    return w - (lr * m / (s["largest"] + eps_root) ** partial if s["largest"] else ZERO)
 
 
 @paper(

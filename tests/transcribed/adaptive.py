@@ -41,11 +41,11 @@ def adagrad_tensorflow(w, g, s, t, lr, initial_accumulator, eps, eps_root):
     "adagrad",
     "keras",
     equation="keras.optimizers.Adagrad, update_step",
-    other=dict(lr=0.37, initial_accumulator=0.26, eps=2e-3),
+    other=dict(lr=0.37, initial_accumulator=0.26, eps=2e-3, eps_root=0.14),
 )
-def adagrad_inside(w, g, s, t, lr, initial_accumulator, eps):
+def adagrad_inside(w, g, s, t, lr, initial_accumulator, eps, eps_root):
     s["squares"] = (initial_accumulator if t == 1 else s["squares"]) + g**2
-    return w - lr * g / sqrt(s["squares"] + eps)
+    return w - lr * g / sqrt(s["squares"] + eps + eps_root)
 
 
 # There is no step where the sum is zero.
@@ -53,18 +53,23 @@ def adagrad_inside(w, g, s, t, lr, initial_accumulator, eps):
     "adagrad",
     "optax",
     equation="optax.scale_by_rss",
-    other=dict(lr=0.37, initial_accumulator=0.26, eps=2e-3),
+    other=dict(lr=0.37, initial_accumulator=0.26, eps=2e-3, eps_root=0.14),
     edges=[dict(initial_accumulator=0.0, eps=0.0)],
 )
-def adagrad_guarded(w, g, s, t, lr, initial_accumulator, eps):
+def adagrad_guarded(w, g, s, t, lr, initial_accumulator, eps, eps_root):
     s["squares"] = (initial_accumulator if t == 1 else s["squares"]) + g**2
-    return w - lr * g / sqrt(s["squares"] + eps) if s["squares"] else w
+    return w - lr * g / sqrt(s["squares"] + eps + eps_root) if s["squares"] else w
 
 
-@paper("adagrad", "pennylane", equation="PennyLane, AdagradOptimizer, its documentation", other=dict(lr=0.37, eps=2e-3))
-def adagrad_pennylane(w, g, s, t, lr, eps):
+@paper(
+    "adagrad",
+    "pennylane",
+    equation="PennyLane, AdagradOptimizer, its documentation",
+    other=dict(lr=0.37, eps=2e-3, eps_root=0.14),
+)
+def adagrad_pennylane(w, g, s, t, lr, eps, eps_root):
     s["squares"] += g**2
-    return w - lr / sqrt(s["squares"] + eps) * g
+    return w - lr / sqrt(s["squares"] + eps + eps_root) * g
 
 
 def mean_of_squares(g, s, decay_rate):
@@ -105,14 +110,14 @@ def rmsprop_torch_centered(w, g, s, t, lr, decay_rate, eps, momentum, eps_root):
     return w - lr * s["buffer"]
 
 
-INSIDE = dict(lr=0.37, decay_rate=0.71, momentum=0.62, eps=2e-3, initial_accumulator=0.26)
+INSIDE = dict(lr=0.37, decay_rate=0.71, momentum=0.62, eps=2e-3, initial_accumulator=0.26, eps_root=0.14)
 
 
 @paper("rmsprop", "keras", "tensorflow", "optax", equation="keras.optimizers.RMSprop, update_step", other=INSIDE)
-def rmsprop_inside(w, g, s, t, lr, decay_rate, momentum, eps, initial_accumulator):
+def rmsprop_inside(w, g, s, t, lr, decay_rate, momentum, eps, initial_accumulator, eps_root):
     if t == 1:
         s["squares"] = initial_accumulator
-    s["step"] = momentum * s["step"] + lr * g / sqrt(mean_of_squares(g, s, decay_rate) + eps)
+    s["step"] = momentum * s["step"] + lr * g / sqrt(mean_of_squares(g, s, decay_rate) + eps + eps_root)
     return w - s["step"]
 
 
@@ -123,10 +128,10 @@ def rmsprop_inside(w, g, s, t, lr, decay_rate, momentum, eps, initial_accumulato
     equation="keras.optimizers.RMSprop(centered=True), update_step; optax.scale_by_stddev",
     other=INSIDE,
 )
-def rmsprop_inside_centered(w, g, s, t, lr, decay_rate, momentum, eps, initial_accumulator):
+def rmsprop_inside_centered(w, g, s, t, lr, decay_rate, momentum, eps, initial_accumulator, eps_root):
     if t == 1:
         s["squares"], s["mean"] = initial_accumulator, ZERO
-    s["step"] = momentum * s["step"] + lr * g / sqrt(variance(g, s, decay_rate) + eps)
+    s["step"] = momentum * s["step"] + lr * g / sqrt(variance(g, s, decay_rate) + eps + eps_root)
     return w - s["step"]
 
 
@@ -134,7 +139,7 @@ def rmsprop_inside_centered(w, g, s, t, lr, decay_rate, momentum, eps, initial_a
     "rmsprop",
     "pennylane",
     equation="PennyLane, RMSPropOptimizer, its documentation",
-    other=dict(lr=0.37, decay_rate=0.71, eps=2e-3),
+    other=dict(lr=0.37, decay_rate=0.71, eps=2e-3, eps_root=0.14),
 )
-def rmsprop_pennylane(w, g, s, t, lr, decay_rate, eps):
-    return w - lr / sqrt(mean_of_squares(g, s, decay_rate) + eps) * g
+def rmsprop_pennylane(w, g, s, t, lr, decay_rate, eps, eps_root):
+    return w - lr / sqrt(mean_of_squares(g, s, decay_rate) + eps + eps_root) * g

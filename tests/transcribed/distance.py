@@ -225,18 +225,18 @@ def prodigy_optax(w, g, s, t, lr, beta1, beta2, eps, weight_decay, d0, d_coef, e
     "optax",
     equation="Ivgi, Hinder & Carmon 2023, arXiv:2302.12022, eq. (DoG) and section 4.1; formll/dog, _update_group_state",
     level="model",
-    other=dict(lr=0.83, eps=0.37, reps_rel=0.0029),
+    other=dict(lr=0.83, eps=0.37, reps_rel=0.0029, eps_root=0.59),
     decades=2.0,
     swing=3.0,  # so that eps is seen, and distances that fall
 )
-def dog(w, g, s, t, lr, eps, reps_rel):
+def dog(w, g, s, t, lr, eps, reps_rel, eps_root):
     shape, w, g = w, flat(w), flat(g)
     if t == 1:
         s["x0"], s["r"], s["G"] = w, reps_rel * (1 + sqrt(dot(w, w))), eps
     way = [x0 - p for x0, p in zip(s["x0"], w, strict=True)]
     s["r"] = max(s["r"], sqrt(dot(way, way)))
     s["G"] += dot(g, g)
-    return like(shape, [p - lr * s["r"] / sqrt(s["G"]) * x for p, x in zip(w, g, strict=True)])
+    return like(shape, [p - lr * s["r"] / sqrt(s["G"] + eps_root) * x for p, x in zip(w, g, strict=True)])
 
 
 # eps is also the first square of the distance.
@@ -246,18 +246,18 @@ def dog(w, g, s, t, lr, eps, reps_rel):
     "optax",
     equation="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, Algorithm 1; rka97/dowg, dowg.py",
     level="model",
-    other=dict(lr=0.83, eps=0.0037),
+    other=dict(lr=0.83, eps=0.0037, eps_root=0.0059),
     decades=2.0,
     swing=3.0,  # as for DoG
 )
-def dowg(w, g, s, t, lr, eps):
+def dowg(w, g, s, t, lr, eps, eps_root):
     shape, w, g = w, flat(w), flat(g)
     if t == 1:
         s["x0"], s["r2"] = w, eps
     way = [x0 - p for x0, p in zip(s["x0"], w, strict=True)]
     s["r2"] = max(s["r2"], dot(way, way))
     s["v"] += s["r2"] * dot(g, g)
-    return like(shape, [p - lr * s["r2"] / (sqrt(s["v"]) + eps) * x for p, x in zip(w, g, strict=True)])
+    return like(shape, [p - lr * s["r2"] / (sqrt(s["v"] + eps_root) + eps) * x for p, x in zip(w, g, strict=True)])
 
 
 # Polyak's step --------------------------------------------------------------------------------------------------------
@@ -269,14 +269,14 @@ def dowg(w, g, s, t, lr, eps):
     "paper",
     equation="Loizou et al. 2020, arXiv:2002.10542, eq. (4), SPS_max",
     level="model",
-    other=dict(max_lr=0.13, f_min=1.7, c=0.31),
+    other=dict(lr_max=0.13, f_min=1.7, c=0.31),
     decades=2.0,
     edges=[{}],
     idle=1,
 )
-def polyaksgd(w, g, s, t, max_lr, f_min, c, value):
+def polyaksgd(w, g, s, t, lr_max, f_min, c, value):
     square = dot(flat(g), flat(g))
-    rate = min((value - f_min) / (c * square), max_lr) if square else mpf(0)
+    rate = min((value - f_min) / (c * square), lr_max) if square else mpf(0)
     return like(w, [p - rate * x for p, x in zip(flat(w), flat(g), strict=True)])
 
 
@@ -286,14 +286,14 @@ def polyaksgd(w, g, s, t, max_lr, f_min, c, value):
     "optax",
     equation="optax.polyak_sgd: sgd(scaling), then scale_by_polyak",
     level="model",
-    other=dict(max_lr=0.13, f_min=1.7, eps=0.31, scaling=0.73),
+    other=dict(lr_max=0.13, f_min=1.7, eps=0.31, scaling=0.73),
     decades=2.0,
     edges=[dict(eps=0.0)],
     idle=1,
     swing=2.0,  # so that each side of the minimum is taken with this eps, too
 )
-def polyaksgd_optax(w, g, s, t, max_lr, f_min, eps, scaling, value):
+def polyaksgd_optax(w, g, s, t, lr_max, f_min, eps, scaling, value):
     u = [scaling * x for x in flat(g)]
     square = dot(u, u) + eps
-    rate = mpf(0) if square <= mpf(2) ** -52 else min((value - f_min) / square, max_lr)
+    rate = mpf(0) if square <= mpf(2) ** -52 else min((value - f_min) / square, lr_max)
     return like(w, [p - rate * x for p, x in zip(flat(w), u, strict=True)])

@@ -58,16 +58,16 @@ def clipped(u, d):
     "paper",
     equation="Shazeer & Stern 2018, arXiv:1804.04235, Algorithms 4 and 5, with the numbers of Algorithm 6",
     level="tensor",
-    other=dict(decay=0.63, eps1=0.29, eps2=0.057, clipping=1.7),
+    other=dict(decay=0.63, eps1=0.29, eps2=0.057, clipping=1.7, eps_root=0.23),
     later=dict(t=20001, eps2=1.9),  # the relative step is below 0.01 from t = 10001 on; eps2 above each size
     decades=2.0,
     swing=2.0,
 )
-def adafactor(w, g, s, t, shape, decay, eps1, eps2, clipping):
+def adafactor(w, g, s, t, shape, decay, eps1, eps2, clipping, eps_root):
     rho = min(mpf(0.01), 1 / sqrt(mpf(t)))
     alpha = max(eps2, rms(w)) * rho
     v = second_moment([x**2 + eps1 for x in g], s, shape, 1 - mpf(t) ** -decay)
-    u = clipped([x / sqrt(y) for x, y in zip(g, v, strict=True)], clipping)
+    u = clipped([x / sqrt(y + eps_root) for x, y in zip(g, v, strict=True)], clipping)
     return [p - alpha * x for p, x in zip(w, u, strict=True)]
 
 
@@ -78,12 +78,12 @@ def adafactor(w, g, s, t, shape, decay, eps1, eps2, clipping):
     "torch",
     equation="torch/optim/_adafactor.py, _single_tensor_adafactor",
     level="tensor",
-    other=dict(lr=0.31, decay=0.63, eps1=3.1, eps2=0.057, clipping=1.7, weight_decay=0.17),
+    other=dict(lr=0.31, decay=0.63, eps1=3.1, eps2=0.057, clipping=1.7, weight_decay=0.17, eps_root=0.23),
     later=dict(eps2=1.9),
     decades=2.0,
     swing=2.0,
 )
-def adafactor_torch(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_decay):
+def adafactor_torch(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_decay, eps_root):
     alpha = max(eps2, rms(w)) * min(lr, 1 / sqrt(mpf(t)))
     w = [p * (1 - lr * weight_decay) for p in w]
     beta = 1 - mpf(t) ** -decay
@@ -93,7 +93,7 @@ def adafactor_torch(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_d
     else:
         of_rows, of_columns = rows_and_columns(squares, s, shape, beta)
         v = [r * c / max(mean(of_rows), eps1) for r in of_rows for c in of_columns]
-    u = clipped([x / sqrt(max(y, eps1**2)) for x, y in zip(g, v, strict=True)], clipping)
+    u = clipped([x / sqrt(max(y, eps1**2) + eps_root) for x, y in zip(g, v, strict=True)], clipping)
     return [p - alpha * x for p, x in zip(w, u, strict=True)]
 
 
@@ -103,16 +103,16 @@ def adafactor_torch(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_d
     "keras",
     equation="keras/src/optimizers/adafactor.py, update_step; base_optimizer.py, _apply_weight_decay",
     level="tensor",
-    other=dict(lr=0.31, decay=0.63, eps1=0.29, eps2=0.057, clipping=1.7, weight_decay=0.17),
+    other=dict(lr=0.31, decay=0.63, eps1=0.29, eps2=0.057, clipping=1.7, weight_decay=0.17, eps_root=0.23),
     later=dict(eps2=1.9),
     decades=2.0,
     swing=2.0,
 )
-def adafactor_keras(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_decay):
+def adafactor_keras(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_decay, eps_root):
     w = [p - p * weight_decay * lr for p in w]
     alpha = max(eps2, rms(w)) * min(lr, 1 / sqrt(mpf(t)))
     v = second_moment([x**2 + eps1 for x in g], s, shape, 1 - mpf(t) ** -decay)
-    u = clipped([x / sqrt(y) for x, y in zip(g, v, strict=True)], clipping)
+    u = clipped([x / sqrt(y + eps_root) for x, y in zip(g, v, strict=True)], clipping)
     return [p - alpha * x for p, x in zip(w, u, strict=True)]
 
 
@@ -122,14 +122,19 @@ def adafactor_keras(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_d
     "optax",
     equation="optax.adafactor: scale_by_factored_rms, clip_by_block_rms, scale_by_param_block_rms, add_decayed_weights",
     level="tensor",
-    other=dict(lr=0.31, decay=0.63, eps1=0.29, eps2=0.057, clipping=1.7, weight_decay=0.17),
+    other=dict(lr=0.31, decay=0.63, eps1=0.29, eps2=0.057, clipping=1.7, weight_decay=0.17, eps_root=0.23),
     later=dict(eps2=1.9),
     decades=2.0,
     swing=2.0,
 )
-def adafactor_optax(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_decay):
-    v = second_moment([x**2 + eps1 for x in g], s, shape, 1 - mpf(t) ** -decay)
-    u = clipped([x / sqrt(y) for x, y in zip(g, v, strict=True)], clipping)
+def adafactor_optax(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_decay, eps_root):
+    squares, beta = [x**2 + eps1 for x in g], 1 - mpf(t) ** -decay
+    if len(shape) < 2:
+        roots = [sqrt(y + eps_root) for y in second_moment(squares, s, shape, beta)]
+    else:
+        of_rows, of_columns = rows_and_columns(squares, s, shape, beta)
+        roots = [sqrt(r / mean(of_rows) + eps_root) * sqrt(c + eps_root) for r in of_rows for c in of_columns]
+    u = clipped([x / y for x, y in zip(g, roots, strict=True)], clipping)
     scale = max(eps2, rms(w))
     return [p - (lr * scale * x + weight_decay * p) for p, x in zip(w, u, strict=True)]
 
@@ -145,11 +150,11 @@ def adafactor_optax(w, g, s, t, shape, lr, decay, eps1, eps2, clipping, weight_d
     "optax",
     equation="Anil et al. 2019, arXiv:1901.11150, SM3-II, with the momentum of the authors' sm3.py; optax.scale_by_sm3",
     level="tensor",
-    other=dict(lr=0.23, momentum=0.71, eps=0.037),
-    edges=[dict(eps=0.0)],
+    other=dict(lr=0.23, momentum=0.71, eps=0.037, eps_root=0.019),
+    edges=[dict(eps=0.0, eps_root=0.0)],
     idle=1,
 )
-def sm3(w, g, s, t, shape, lr, momentum, eps):
+def sm3(w, g, s, t, shape, lr, momentum, eps, eps_root):
     if len(shape) < 2:
         nu = [a + x**2 for a, x in zip(s["nu"] or [mpf(0)] * len(g), g, strict=True)]
         s["nu"] = nu
@@ -163,6 +168,6 @@ def sm3(w, g, s, t, shape, lr, momentum, eps):
         s["rows"] = [max(row) for row in table]
         s["columns"] = [max(column) for column in zip(*table, strict=True)]
         nu = [x for row in table for x in row]
-    u = [x / sqrt(y + eps) if y > 0 else mpf(0) for x, y in zip(g, nu, strict=True)]
+    u = [x / sqrt(y + eps + eps_root) if y > 0 else mpf(0) for x, y in zip(g, nu, strict=True)]
     s["m"] = average(s["m"], u, momentum)
     return [p - lr * m for p, m in zip(w, s["m"], strict=True)]

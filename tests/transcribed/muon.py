@@ -44,15 +44,17 @@ def near_orthogonal(x):
     return x
 
 
-def adam(w, g, s, t, rate, decay, beta1, beta2, eps):
+def adam(w, g, s, t, rate, decay, beta1, beta2, eps, eps_root):
     """The step of Adam; decay: the part of the parameter that goes."""
     s["m"], s["v"] = average(s["m"], g, beta1), average(s["v"], [x**2 for x in g], beta2)
-    steps = [m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + eps) for m, v in zip(s["m"], s["v"], strict=True)]
+    steps = [
+        m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t) + eps_root) + eps) for m, v in zip(s["m"], s["v"], strict=True)
+    ]
     return [p - decay * p - rate * x for p, x in zip(w, steps, strict=True)]
 
 
 NUMBERS = dict(lr=0.23, momentum=0.71, eps=6.3, weight_decay=0.19)
-OF_VECTORS = dict(lr_1d=0.31, beta1=0.63, beta2=0.92, eps_1d=5e-2, weight_decay_1d=0.13)
+OF_VECTORS = dict(lr_1d=0.31, beta1=0.63, beta2=0.92, eps_1d=5e-2, weight_decay_1d=0.13, eps_root=8e-2)
 
 
 # Momentum is averaged, and Nesterov's is the average of it and the gradient. Vectors, which torch.optim.Muon refuses,
@@ -82,11 +84,12 @@ def muon_torch_match_rms(w, g, s, t, shape, **numbers):
 
 
 def muon_clamped(
-    w, g, s, t, shape, factor, lr, momentum, eps, weight_decay, lr_1d, beta1, beta2, eps_1d, weight_decay_1d
-):
+    w, g, s, t, shape, factor, lr, momentum, eps, weight_decay, lr_1d, beta1, beta2, eps_1d, weight_decay_1d,
+    eps_root,
+):  # fmt: skip
     """The norm counts for eps at least."""
     if len(shape) < 2:
-        return adam(w, g, s, t, lr_1d, lr_1d * weight_decay_1d, beta1, beta2, eps_1d)
+        return adam(w, g, s, t, lr_1d, lr_1d * weight_decay_1d, beta1, beta2, eps_1d, eps_root)
     s["b"] = average(s["b"], g, momentum)
     u = folded(average(s["b"], g, momentum), shape)
     x = near_orthogonal(u / max(norm(u), eps))
@@ -101,9 +104,11 @@ def muon_clamped(
     decades=2.0,
     other=NUMBERS | OF_VECTORS,
 )
-def muon_authors(w, g, s, t, shape, lr, momentum, eps, weight_decay, lr_1d, beta1, beta2, eps_1d, weight_decay_1d):
+def muon_authors(
+    w, g, s, t, shape, lr, momentum, eps, weight_decay, lr_1d, beta1, beta2, eps_1d, weight_decay_1d, eps_root
+):
     if len(shape) < 2:
-        return adam(w, g, s, t, lr_1d, lr_1d * weight_decay_1d, beta1, beta2, eps_1d)
+        return adam(w, g, s, t, lr_1d, lr_1d * weight_decay_1d, beta1, beta2, eps_1d, eps_root)
     s["b"] = average(s["b"], g, momentum)
     u = folded(average(s["b"], g, momentum), shape)
     x = near_orthogonal(u / (norm(u) + eps))
@@ -120,14 +125,27 @@ def muon_authors(w, g, s, t, shape, lr, momentum, eps, weight_decay, lr_1d, beta
     equation="keras/src/optimizers/muon.py: _muon_update_step, lr_adjust, _adamw_update_step, _apply_weight_decay",
     level="tensor",
     decades=2.0,
-    other=NUMBERS | dict(rms_rate=0.37, lr_ratio=1.7, beta1=0.63, beta2=0.92, eps_1d=5e-2, weight_decay_1d=0.13),
+    other=NUMBERS
+    | dict(rms_rate=0.37, lr_ratio=1.7, beta1=0.63, beta2=0.92, eps_1d=5e-2, weight_decay_1d=0.13, eps_root=8e-2),
 )
 def muon_keras(
-    w, g, s, t, shape, lr, momentum, eps, weight_decay, rms_rate, lr_ratio, beta1, beta2, eps_1d, weight_decay_1d
-):
+    w, g, s, t, shape, lr, momentum, eps, weight_decay, rms_rate, lr_ratio, beta1, beta2, eps_1d, weight_decay_1d,
+    eps_root,
+):  # fmt: skip
     if len(shape) != 2:
-        corrected_eps = eps_1d / sqrt(1 - beta2**t)
-        return adam(w, g, s, t, lr * lr_ratio, lr * weight_decay_1d, beta1, beta2, corrected_eps)
+        corrected = 1 - beta2**t
+        return adam(
+            w,
+            g,
+            s,
+            t,
+            lr * lr_ratio,
+            lr * weight_decay_1d,
+            beta1,
+            beta2,
+            eps_1d / sqrt(corrected),
+            eps_root / corrected,
+        )
     s["m"] = [momentum * m + x for m, x in zip(s["m"] or [mpf(0)] * len(g), g, strict=True)]
     u = folded([x + momentum * m for m, x in zip(s["m"], g, strict=True)], shape)
     x = near_orthogonal(u / (norm(u) + eps))

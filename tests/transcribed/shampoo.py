@@ -162,10 +162,10 @@ def moment(g, s, t, beta1):
     return [corrected(m, beta1, t) for m in s["m"]]
 
 
-def divided(u, g, s, t, beta2, eps):
+def divided(u, g, s, t, beta2, eps, eps_root):
     """What AdaGrad divides, or Adam if beta2 < 1; eps beside the root."""
     s["v"] = each_plus(s["v"], [x**2 for x in g], beta2)
-    return [a / (sqrt(corrected(v, beta2, t)) + eps) for a, v in zip(u, s["v"], strict=True)]
+    return [a / (sqrt(corrected(v, beta2, t) + eps_root) + eps) for a, v in zip(u, s["v"], strict=True)]
 
 
 def stepped(w, u, s, lr, momentum, weight_decay):
@@ -187,15 +187,15 @@ def shampoo_meta(w, g, s, t, shape, lr, beta1, beta2, eps, momentum, weight_deca
     "shampoo",
     "facebook-adagrad",
     equation=f"{META} and _precondition_and_grafting; adagrad_preconditioner_list.py",
-    other=OTHER | dict(eps_graft=0.47),
+    other=OTHER | dict(eps_graft=0.47, eps_root=0.36),
     edges=[*SINGULAR, SHORT],
     at_edges=AT_EDGES,
     idle=1,
     **NEAR,
 )
-def shampoo_adagrad(w, g, s, t, shape, lr, beta1, beta2, eps, eps_graft, momentum, weight_decay, block_size):
+def shampoo_adagrad(w, g, s, t, shape, lr, beta1, beta2, eps, eps_graft, momentum, weight_decay, block_size, eps_root):
     u = moment(g, s, t, beta1)
-    other = divided(u, g, s, t, 1, eps_graft)
+    other = divided(u, g, s, t, 1, eps_graft, eps_root)
     u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size, other)
     return stepped(w, u, s, lr, momentum, weight_decay)
 
@@ -204,14 +204,16 @@ def shampoo_adagrad(w, g, s, t, shape, lr, beta1, beta2, eps, eps_graft, momentu
     "shampoo",
     "facebook-adam",
     equation=f"{META} and _precondition_and_grafting; adagrad_preconditioner_list.py",
-    other=OTHER | dict(beta2_graft=0.93, eps_graft=0.47),
+    other=OTHER | dict(beta2_graft=0.93, eps_graft=0.47, eps_root=0.36),
     edges=[*SINGULAR, SHORT, dict(beta2=1.0, beta2_graft=1.0)],
     at_edges=AT_EDGES,
     idle=1,
     **NEAR,
 )
-def shampoo_adam(w, g, s, t, shape, lr, beta1, beta2, eps, beta2_graft, eps_graft, momentum, weight_decay, block_size):
+def shampoo_adam(
+    w, g, s, t, shape, lr, beta1, beta2, eps, beta2_graft, eps_graft, momentum, weight_decay, block_size, eps_root
+):
     u = moment(g, s, t, beta1)
-    other = divided(u, g, s, t, beta2_graft, eps_graft)
+    other = divided(u, g, s, t, beta2_graft, eps_graft, eps_root)
     u = preconditioned(u, g, s, t, shape, lr / (1 - momentum), beta2, eps, block_size, other)
     return stepped(w, u, s, lr, momentum, weight_decay)

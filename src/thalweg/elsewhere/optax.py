@@ -86,7 +86,11 @@ OPTAX = library(
             'tw.Adafactor(convention="optax")',
             "factors axes of 128 and more alone unless told otherwise, and computes t**-decay in float32",
         ),
-        ("sm3(0.1)", 'tw.SM3(0.1, convention="optax")', "eps is 1e-8 and fixed"),
+        (
+            "sm3(0.1)",
+            'tw.SM3(0.1, convention="optax")',
+            "eps is 1e-8 and fixed; it covers every axis, and here the last two are covered, of a tensor of more",
+        ),
         ("polyak_sgd()", 'tw.PolyakSGD(convention="optax")', "needs the loss: update(params, grads, value=loss)"),
     ],
     [

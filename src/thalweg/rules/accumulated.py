@@ -10,34 +10,34 @@ SQUARES = "[0, inf)"
 BOTH = {"v": SQUARES, "u": SQUARES}
 
 
-# v averages squared gradients and u squared steps. The paper has no lr: 1.
+# v averages squared gradients and u squared steps. The paper has no lr: 1. eps_root is added to eps in both roots.
 @rule(
     source="Zeiler 2012, arXiv:1212.5701, Algorithm 1; the numbers of its section 4.1",
     ranges=BOTH,
     title="AdaDelta",
     default="torch",
 )
-def adadelta(w, g, v, u, *, lr=1.0, decay_rate=0.95, eps=1e-6):
+def adadelta(w, g, v, u, *, lr=1.0, decay_rate=0.95, eps=1e-6, eps_root=0.0):
     v = decay_rate * v + (1 - decay_rate) * g**2
-    d = sqrt(u + eps) / sqrt(v + eps) * g
+    d = sqrt(u + eps + eps_root) / sqrt(v + eps + eps_root) * g
     u = decay_rate * u + (1 - decay_rate) * d**2
     w = w - lr * d
     return w, v, u
 
 
 @adadelta.convention("torch", source="torch.optim.Adadelta; decay_rate is its rho", ranges=BOTH)
-def adadelta_torch(w, g, v, u, *, lr=1.0, decay_rate=0.9, eps=1e-6):
+def adadelta_torch(w, g, v, u, *, lr=1.0, decay_rate=0.9, eps=1e-6, eps_root=0.0):
     v = decay_rate * v + (1 - decay_rate) * g * g
-    d = sqrt(u + eps) / sqrt(v + eps) * g
+    d = sqrt(u + eps + eps_root) / sqrt(v + eps + eps_root) * g
     u = decay_rate * u + (1 - decay_rate) * d * d
     w = w - lr * d
     return w, v, u
 
 
 @adadelta.convention("keras", source="keras.optimizers.Adadelta; decay_rate is its rho", ranges=BOTH)
-def adadelta_keras(w, g, v, u, *, lr=1e-3, decay_rate=0.95, eps=1e-7):
+def adadelta_keras(w, g, v, u, *, lr=1e-3, decay_rate=0.95, eps=1e-7, eps_root=0.0):
     v = decay_rate * v + (1 - decay_rate) * g**2
-    d = sqrt(u + eps) * g / sqrt(v + eps)
+    d = sqrt(u + eps + eps_root) * g / sqrt(v + eps + eps_root)
     u = decay_rate * u + (1 - decay_rate) * d**2
     w = w - lr * d
     return w, v, u
@@ -55,11 +55,11 @@ adadelta.also("optax", source="optax.adadelta; decay_rate is its rho", decay_rat
     title="MADGRAD",
     convention="authors",
 )
-def madgrad(w, g, v, s, x0, *, t, lr=0.01, momentum=0.9, eps=1e-6):
+def madgrad(w, g, v, s, x0, *, t, lr=0.01, momentum=0.9, eps=1e-6, eps_root=0.0):
     rate = (lr + eps if lr > 0 else 0.0) * sqrt(t)
     v = v + rate * g * g
     s = s + rate * g
-    root = power(v, 1 / 3) + eps
+    root = power(v + eps_root, 1 / 3) + eps
     z = x0 - where(root > 0, s / root, 0.0)
     w = w - (1 - momentum) * (w - z)
     return w, v, s, x0
@@ -71,11 +71,11 @@ def madgrad(w, g, v, s, x0, *, t, lr=0.01, momentum=0.9, eps=1e-6):
     state={"x0": copy("w")},
     ranges={"v": SQUARES},
 )
-def madgrad_optax(w, g, v, s, x0, *, t, lr=0.01, momentum=0.9, eps=1e-6):
+def madgrad_optax(w, g, v, s, x0, *, t, lr=0.01, momentum=0.9, eps=1e-6, eps_root=0.0):
     rate = (lr + eps) * sqrt(t)
     v = v + rate * g**2
     s = s + rate * g
-    z = x0 - s / (cbrt(v) + eps)
+    z = x0 - s / (cbrt(v + eps_root) + eps)
     w = w - (1 - momentum) * (w - z)
     return w, v, s, x0
 
@@ -87,11 +87,11 @@ def madgrad_optax(w, g, v, s, x0, *, t, lr=0.01, momentum=0.9, eps=1e-6):
     ranges={"n": SQUARES, "lr": "(0, inf)", "l1": "[0, inf)", "l2": "[0, inf)", "beta": "[0, inf)"},
     title="FTRL",
 )
-def ftrl(w, g, n, z, *, lr=1e-3, l1=0.0, l2=0.0, beta=1.0):
-    sigma = (sqrt(n + g**2) - sqrt(n)) / lr
+def ftrl(w, g, n, z, *, lr=1e-3, l1=0.0, l2=0.0, beta=1.0, eps_root=0.0):
+    sigma = (sqrt(n + g**2 + eps_root) - sqrt(n + eps_root)) / lr
     z = z + g - sigma * w
     n = n + g**2
-    w = where(abs(z) > l1, -(z - sign(z) * l1) / ((beta + sqrt(n)) / lr + l2), 0.0)
+    w = where(abs(z) > l1, -(z - sign(z) * l1) / ((beta + sqrt(n + eps_root)) / lr + l2), 0.0)
     return w, n, z
 
 
@@ -113,11 +113,12 @@ def ftrl(w, g, n, z, *, lr=1e-3, l1=0.0, l2=0.0, beta=1.0):
     },
 )
 def ftrl_keras(
-    w, g, n, z, *, lr=1e-3, lr_power=-0.5, initial_accumulator=0.1, l1=0.0, l2=0.0, l2_shrinkage=0.0, beta=0.0
-):
-    before = power(n, -lr_power)
+    w, g, n, z, *, lr=1e-3, lr_power=-0.5, initial_accumulator=0.1, l1=0.0, l2=0.0, l2_shrinkage=0.0, beta=0.0,
+    eps_root=0.0,
+):  # fmt: skip
+    before = power(n + eps_root, -lr_power)
     n = n + g**2
-    after = power(n, -lr_power)
+    after = power(n + eps_root, -lr_power)
     z = z + (g + 2 * l2_shrinkage * w - (after - before) / lr * w)
     w = (clip(z, -l1, l1) - z) / (after / lr + 2 * (l2 + beta / (2 * lr)))
     return w, n, z

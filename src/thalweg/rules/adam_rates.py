@@ -122,11 +122,11 @@ def adamod(w, g, m, v, s, *, t, lr=1e-3, beta1=0.9, beta2=0.999, beta3=0.999, ep
     default="authors",
     contains={"amsgrad[paper]": {"partial": 0.5}},
 )
-def padam(w, g, m, v, v_max, *, lr=0.1, beta1=0.9, beta2=0.999, partial=0.125):
+def padam(w, g, m, v, v_max, *, lr=0.1, beta1=0.9, beta2=0.999, partial=0.125, eps_root=0.0):
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
     v_max = maximum(v_max, v)
-    w = w - lr * where(v_max > 0, m / power(v_max, partial), 0.0)
+    w = w - lr * where(v_max > 0, m / power(v_max + eps_root, partial), 0.0)
     return w, m, v, v_max
 
 

@@ -71,7 +71,7 @@ def adagrad_tensorflow(w, g, h, *, lr=1e-3, initial_accumulator=0.1, eps=1e-7, e
     return w, h
 
 
-# From here on eps is inside of the root itself, and there is no eps_root beside it.
+# From here on eps is inside of the root itself, where eps_root is added to it.
 @adagrad.convention(
     "keras",
     source="keras.optimizers.Adagrad; initial_accumulator is its initial_accumulator_value",
@@ -79,9 +79,9 @@ def adagrad_tensorflow(w, g, h, *, lr=1e-3, initial_accumulator=0.1, eps=1e-7, e
     ranges={"h": SQUARES},
     bound=rate,
 )
-def adagrad_keras(w, g, h, *, lr=1e-3, initial_accumulator=0.1, eps=1e-7):
+def adagrad_keras(w, g, h, *, lr=1e-3, initial_accumulator=0.1, eps=1e-7, eps_root=0.0):
     h = h + g**2
-    w = w - lr * g / sqrt(h + eps)
+    w = w - lr * g / sqrt(h + eps + eps_root)
     return w, h
 
 
@@ -93,9 +93,9 @@ def adagrad_keras(w, g, h, *, lr=1e-3, initial_accumulator=0.1, eps=1e-7):
     ranges={"h": SQUARES},
     bound=rate,
 )
-def adagrad_optax(w, g, h, *, lr=0.01, initial_accumulator=0.1, eps=1e-7):
+def adagrad_optax(w, g, h, *, lr=0.01, initial_accumulator=0.1, eps=1e-7, eps_root=0.0):
     h = h + g**2
-    scale = where(h > 0, 1 / sqrt(h + eps), 0.0)
+    scale = where(h > 0, 1 / sqrt(h + eps + eps_root), 0.0)
     w = w - lr * (scale * g)
     return w, h
 
@@ -103,9 +103,9 @@ def adagrad_optax(w, g, h, *, lr=0.01, initial_accumulator=0.1, eps=1e-7):
 @adagrad.convention(
     "pennylane", source="PennyLane, AdagradOptimizer; stepsize is lr", ranges={"h": SQUARES}, bound=rate
 )
-def adagrad_pennylane(w, g, h, *, lr=0.01, eps=1e-8):
+def adagrad_pennylane(w, g, h, *, lr=0.01, eps=1e-8, eps_root=0.0):
     h = h + g**2
-    w = w - lr / sqrt(h + eps) * g
+    w = w - lr / sqrt(h + eps + eps_root) * g
     return w, h
 
 
@@ -155,13 +155,15 @@ def rmsprop_torch_centered(w, g, v, a, b, *, lr=0.01, decay_rate=0.99, eps=1e-8,
     return w, v, a, b
 
 
-# From here on eps is inside of the root itself, and there is no eps_root beside it; lr is inside of the momentum.
+# From here on eps is inside of the root itself, where eps_root is added to it; lr is inside of the momentum.
 @rmsprop.convention(
     "keras", source="keras.optimizers.RMSprop; decay_rate is its rho", state=SECOND_MOMENT, ranges={"v": SQUARES}
 )
-def rmsprop_keras(w, g, v, b, *, lr=1e-3, decay_rate=0.9, momentum=0.0, eps=1e-7, initial_accumulator=0.0):
+def rmsprop_keras(
+    w, g, v, b, *, lr=1e-3, decay_rate=0.9, momentum=0.0, eps=1e-7, initial_accumulator=0.0, eps_root=0.0
+):
     v = decay_rate * v + (1 - decay_rate) * g**2
-    b = momentum * b + lr * g / sqrt(v + eps)
+    b = momentum * b + lr * g / sqrt(v + eps + eps_root)
     w = w - b
     return w, v, b
 
@@ -177,10 +179,12 @@ rmsprop_keras.also(
 @rmsprop.convention(
     "keras-centered", source="keras.optimizers.RMSprop(centered=True)", state=SECOND_MOMENT, ranges={"v": SQUARES}
 )
-def rmsprop_keras_centered(w, g, v, a, b, *, lr=1e-3, decay_rate=0.9, momentum=0.0, eps=1e-7, initial_accumulator=0.0):
+def rmsprop_keras_centered(
+    w, g, v, a, b, *, lr=1e-3, decay_rate=0.9, momentum=0.0, eps=1e-7, initial_accumulator=0.0, eps_root=0.0
+):
     v = decay_rate * v + (1 - decay_rate) * g**2
     a = decay_rate * a + (1 - decay_rate) * g
-    b = momentum * b + lr * g / sqrt(v - a**2 + eps)
+    b = momentum * b + lr * g / sqrt(v - a**2 + eps + eps_root)
     w = w - b
     return w, v, a, b
 
@@ -191,9 +195,11 @@ def rmsprop_keras_centered(w, g, v, a, b, *, lr=1e-3, decay_rate=0.9, momentum=0
     state=SECOND_MOMENT,
     ranges={"v": SQUARES},
 )
-def rmsprop_optax(w, g, v, b, *, lr=0.01, decay_rate=0.9, eps=1e-8, initial_accumulator=0.0, momentum=0.0):
+def rmsprop_optax(
+    w, g, v, b, *, lr=0.01, decay_rate=0.9, eps=1e-8, initial_accumulator=0.0, momentum=0.0, eps_root=0.0
+):
     v = decay_rate * v + (1 - decay_rate) * g**2
-    b = momentum * b + lr * (1 / sqrt(v + eps) * g)
+    b = momentum * b + lr * (1 / sqrt(v + eps + eps_root) * g)
     w = w - b
     return w, v, b
 
@@ -204,10 +210,12 @@ def rmsprop_optax(w, g, v, b, *, lr=0.01, decay_rate=0.9, eps=1e-8, initial_accu
     state=SECOND_MOMENT,
     ranges={"v": SQUARES},
 )
-def rmsprop_optax_centered(w, g, v, a, b, *, lr=0.01, decay_rate=0.9, eps=1e-8, initial_accumulator=0.0, momentum=0.0):
+def rmsprop_optax_centered(
+    w, g, v, a, b, *, lr=0.01, decay_rate=0.9, eps=1e-8, initial_accumulator=0.0, momentum=0.0, eps_root=0.0
+):
     a = decay_rate * a + (1 - decay_rate) * g
     v = decay_rate * v + (1 - decay_rate) * g**2
-    b = momentum * b + lr * (1 / sqrt(v - a**2 + eps) * g)
+    b = momentum * b + lr * (1 / sqrt(v - a**2 + eps + eps_root) * g)
     w = w - b
     return w, v, a, b
 
@@ -215,7 +223,7 @@ def rmsprop_optax_centered(w, g, v, a, b, *, lr=0.01, decay_rate=0.9, eps=1e-8, 
 @rmsprop.convention(
     "pennylane", source="PennyLane, RMSPropOptimizer; stepsize is lr", ranges={"v": SQUARES}, bound=rmsprop_at_most
 )
-def rmsprop_pennylane(w, g, v, *, lr=0.01, decay_rate=0.9, eps=1e-8):
+def rmsprop_pennylane(w, g, v, *, lr=0.01, decay_rate=0.9, eps=1e-8, eps_root=0.0):
     v = decay_rate * v + (1 - decay_rate) * g * g
-    w = w - lr / sqrt(v + eps) * g
+    w = w - lr / sqrt(v + eps + eps_root) * g
     return w, v

@@ -171,12 +171,12 @@ def prodigy_optax(
     title="DoG",
     convention="authors",
 )
-def dog(w, g, x0, r, squares, *, t, lr=1.0, eps=1e-8, reps_rel=1e-6):
+def dog(w, g, x0, r, squares, *, t, lr=1.0, eps=1e-8, reps_rel=1e-6, eps_root=0.0):
     size = sqrt(total(sum(x0 * x0)))
     distance = sqrt(total(sum((w - x0) ** 2)))
     r = reps_rel * (1 + size) if t == 1 else maximum(r, distance)
     squares = squares + total(sum(g**2))
-    w = w - lr * r / sqrt(squares) * g
+    w = w - lr * r / sqrt(squares + eps_root) * g
     return w, x0, r, squares
 
 
@@ -187,12 +187,12 @@ def dog(w, g, x0, r, squares, *, t, lr=1.0, eps=1e-8, reps_rel=1e-6):
     state={"x0": copy("w"), "r": shared(), "squares": shared()},
     ranges={"r": SQUARES, "squares": SQUARES, "eps": POSITIVE, "reps_rel": POSITIVE},
 )
-def dog_optax(w, g, x0, r, squares, *, t, lr=1.0, eps=1e-8, reps_rel=1e-6):
+def dog_optax(w, g, x0, r, squares, *, t, lr=1.0, eps=1e-8, reps_rel=1e-6, eps_root=0.0):
     size = sqrt(total(sum(x0 * x0)))
     distance = sqrt(total(sum((x0 - w) ** 2)))
     r = maximum(reps_rel * (1 + size) if t == 1 else r, distance)
     squares = squares + total(sum(g * g))
-    w = w - lr * (r / sqrt(squares + eps) * g)
+    w = w - lr * (r / sqrt(squares + eps + eps_root) * g)
     return w, x0, r, squares
 
 
@@ -205,10 +205,10 @@ def dog_optax(w, g, x0, r, squares, *, t, lr=1.0, eps=1e-8, reps_rel=1e-6):
     title="DoWG",
     convention="authors",
 )
-def dowg(w, g, x0, r, squares, *, lr=1.0, eps=1e-4):
+def dowg(w, g, x0, r, squares, *, lr=1.0, eps=1e-4, eps_root=0.0):
     r = maximum(r, total(sum((w - x0) ** 2)))
     squares = squares + r * total(sum(g**2))
-    w = w - lr * (r / (sqrt(squares) + eps)) * g
+    w = w - lr * (r / (sqrt(squares + eps_root) + eps)) * g
     return w, x0, r, squares
 
 
@@ -217,13 +217,13 @@ dowg.also("optax", source="optax.contrib.dowg")
 
 # c is 1/2 in the paper's theorems for convex functions.
 @rule(
-    source="Loizou, Vaswani, Laradji & Lacoste-Julien 2020, arXiv:2002.10542, eq. (4), SPS_max; max_lr is its gamma_b",
-    ranges={"max_lr": SQUARES, "c": POSITIVE},
+    source="Loizou, Vaswani, Laradji & Lacoste-Julien 2020, arXiv:2002.10542, eq. (4), SPS_max; lr_max is its gamma_b",
+    ranges={"lr_max": SQUARES, "c": POSITIVE},
     title="PolyakSGD",
 )
-def polyaksgd(w, g, *, value, max_lr=1.0, f_min=0.0, c=0.5):
+def polyaksgd(w, g, *, value, lr_max=1.0, f_min=0.0, c=0.5):
     squares = total(sum(g**2))
-    rate = minimum((value - f_min) / (c * squares), max_lr) if squares > 0 else 0.0
+    rate = minimum((value - f_min) / (c * squares), lr_max) if squares > 0 else 0.0
     w = w - rate * g
     return w
 
@@ -232,12 +232,12 @@ def polyaksgd(w, g, *, value, max_lr=1.0, f_min=0.0, c=0.5):
 # where the squared norm is not above float64's epsilon.
 @polyaksgd.convention(
     "optax",
-    source="optax.polyak_sgd; max_lr is its max_learning_rate",
-    ranges={"max_lr": SQUARES, "scaling": SQUARES},
+    source="optax.polyak_sgd; lr_max is its max_learning_rate",
+    ranges={"lr_max": SQUARES, "scaling": SQUARES},
 )
-def polyaksgd_optax(w, g, *, value, max_lr=1.0, f_min=0.0, eps=0.0, scaling=1.0):
+def polyaksgd_optax(w, g, *, value, lr_max=1.0, f_min=0.0, eps=0.0, scaling=1.0):
     u = scaling * g
     squares = total(sum(u * u)) + eps
-    rate = minimum((value - f_min) / squares, max_lr) if squares > 2.220446049250313e-16 else 0.0
+    rate = minimum((value - f_min) / squares, lr_max) if squares > 2.220446049250313e-16 else 0.0
     w = w - rate * u
     return w

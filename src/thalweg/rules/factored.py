@@ -19,24 +19,24 @@ SHAZEER = "Shazeer & Stern 2018, arXiv:1804.04235"
 
 # The paper has no lr: the relative step size is at most 1e-2.
 @rule(source=f"{SHAZEER}, Algorithm 5", ranges=OF_VECTORS)
-def adafactor_vector(w, g, v, *, t, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0):
+def adafactor_vector(w, g, v, *, t, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, eps_root=0.0):
     rate = maximum(eps2, rms(w)) * minimum(1e-2, 1 / sqrt(t))
     beta = 1 - t**-decay
     v = beta * v + (1 - beta) * (g**2 + eps1)
-    u = g / sqrt(v)
+    u = g / sqrt(v + eps_root)
     u = u / maximum(1.0, rms(u) / clipping)
     w = w - rate * u
     return w, v
 
 
 @rule(source=f"{SHAZEER}, Algorithm 4", state=FACTORS, ranges=OF_MATRICES, default="torch", vectors=adafactor_vector)
-def adafactor(w, g, r, c, *, t, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0):
+def adafactor(w, g, r, c, *, t, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, eps_root=0.0):
     rate = maximum(eps2, rms(w)) * minimum(1e-2, 1 / sqrt(t))
     beta = 1 - t**-decay
     r = beta * r + (1 - beta) * sum(g**2 + eps1, axis=-1)
     c = beta * c + (1 - beta) * sum(g**2 + eps1, axis=-2)
     v = r / sum(r, axis=-2) * c
-    u = g / sqrt(v)
+    u = g / sqrt(v + eps_root)
     u = u / maximum(1.0, rms(u) / clipping)
     w = w - rate * u
     return w, r, c
@@ -46,12 +46,23 @@ def adafactor(w, g, r, c, *, t, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0):
 # here, and in torch that of the parameter. lr takes the place of the paper's 1e-2.
 @adafactor_vector.convention("torch", source="torch.optim.Adafactor", ranges=OF_VECTORS)
 def adafactor_vector_torch(
-    w, g, v, *, t, lr=0.01, decay=0.8, eps1=2.220446049250313e-16, eps2=1e-3, clipping=1.0, weight_decay=0.0
+    w,
+    g,
+    v,
+    *,
+    t,
+    lr=0.01,
+    decay=0.8,
+    eps1=2.220446049250313e-16,
+    eps2=1e-3,
+    clipping=1.0,
+    weight_decay=0.0,
+    eps_root=0.0,
 ):
     rate = maximum(eps2, rms(w)) * minimum(lr, 1 / sqrt(t))
     w = w * (1 - lr * weight_decay)
     v = v + t**-decay * (g * g - v)
-    u = g / sqrt(maximum(v, eps1 * eps1))
+    u = g / sqrt(maximum(v, eps1 * eps1) + eps_root)
     w = w - rate / maximum(1.0, rms(u) / clipping) * u
     return w, v
 
@@ -64,26 +75,40 @@ def adafactor_vector_torch(
     vectors=adafactor_vector_torch,
 )
 def adafactor_torch(
-    w, g, r, c, *, t, lr=0.01, decay=0.8, eps1=2.220446049250313e-16, eps2=1e-3, clipping=1.0, weight_decay=0.0
+    w,
+    g,
+    r,
+    c,
+    *,
+    t,
+    lr=0.01,
+    decay=0.8,
+    eps1=2.220446049250313e-16,
+    eps2=1e-3,
+    clipping=1.0,
+    weight_decay=0.0,
+    eps_root=0.0,
 ):
     rate = maximum(eps2, rms(w)) * minimum(lr, 1 / sqrt(t))
     w = w * (1 - lr * weight_decay)
     r = r + t**-decay * (mean(g * g, axis=-1) - r)
     c = c + t**-decay * (mean(g * g, axis=-2) - c)
     v = r / maximum(mean(r, axis=-2), eps1) * c
-    u = g / sqrt(maximum(v, eps1 * eps1))
+    u = g / sqrt(maximum(v, eps1 * eps1) + eps_root)
     w = w - rate / maximum(1.0, rms(u) / clipping) * u
     return w, r, c
 
 
 # Keras takes the size of the parameter after its decay. It keeps v for every matrix too, which nothing reads.
 @adafactor_vector.convention("keras", source="keras.optimizers.Adafactor", ranges=OF_VECTORS)
-def adafactor_vector_keras(w, g, v, *, t, lr=1e-3, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, weight_decay=0.0):
+def adafactor_vector_keras(
+    w, g, v, *, t, lr=1e-3, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, weight_decay=0.0, eps_root=0.0
+):
     w = w - w * weight_decay * lr
     rate = maximum(eps2, rms(w)) * minimum(lr, 1 / sqrt(t))
     beta = 1 - t**-decay
     v = beta * v + (1 - beta) * (g**2 + eps1)
-    u = g / sqrt(v)
+    u = g / sqrt(v + eps_root)
     u = u / maximum(1.0, rms(u) / clipping)
     w = w - rate * u
     return w, v
@@ -96,14 +121,16 @@ def adafactor_vector_keras(w, g, v, *, t, lr=1e-3, decay=0.8, eps1=1e-30, eps2=1
     ranges=OF_MATRICES,
     vectors=adafactor_vector_keras,
 )
-def adafactor_keras(w, g, r, c, *, t, lr=1e-3, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, weight_decay=0.0):
+def adafactor_keras(
+    w, g, r, c, *, t, lr=1e-3, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, weight_decay=0.0, eps_root=0.0
+):
     w = w - w * weight_decay * lr
     rate = maximum(eps2, rms(w)) * minimum(lr, 1 / sqrt(t))
     beta = 1 - t**-decay
     r = beta * r + (1 - beta) * mean(g**2 + eps1, axis=-1)
     c = beta * c + (1 - beta) * mean(g**2 + eps1, axis=-2)
     v = r / mean(r, axis=-2) * c
-    u = g / sqrt(v)
+    u = g / sqrt(v + eps_root)
     u = u / maximum(1.0, rms(u) / clipping)
     w = w - rate * u
     return w, r, c
@@ -111,12 +138,15 @@ def adafactor_keras(w, g, r, c, *, t, lr=1e-3, decay=0.8, eps1=1e-30, eps2=1e-3,
 
 # lr multiplies the step and bounds nothing: 1 stands for optax's default, which is none. Weight decay is not multiplied
 # by it. optax computes t**-decay in float32, factors the two largest axes and only those of 128 and more
-# (min_dim_size_to_factor), and its floor of the parameter's size, eps2 here, is fixed.
+# (min_dim_size_to_factor), and its floor of the parameter's size, eps2 here, is fixed. A matrix has two roots, and
+# eps_root in both.
 @adafactor_vector.convention("optax", source="optax.adafactor", ranges=OF_VECTORS)
-def adafactor_vector_optax(w, g, v, *, t, lr=1.0, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, weight_decay=0.0):
+def adafactor_vector_optax(
+    w, g, v, *, t, lr=1.0, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, weight_decay=0.0, eps_root=0.0
+):
     beta = 1 - t**-decay
     v = beta * v + (1 - beta) * (g**2 + eps1)
-    u = g * (1 / sqrt(v))
+    u = g * (1 / sqrt(v + eps_root))
     u = u / maximum(1.0, rms(u) / clipping)
     w = w - (u * lr * maximum(eps2, rms(w)) + weight_decay * w)
     return w, v
@@ -130,11 +160,13 @@ def adafactor_vector_optax(w, g, v, *, t, lr=1.0, decay=0.8, eps1=1e-30, eps2=1e
     ranges=OF_MATRICES,
     vectors=adafactor_vector_optax,
 )
-def adafactor_optax(w, g, r, c, *, t, lr=1.0, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, weight_decay=0.0):
+def adafactor_optax(
+    w, g, r, c, *, t, lr=1.0, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, weight_decay=0.0, eps_root=0.0
+):
     beta = 1 - t**-decay
     r = beta * r + (1 - beta) * mean(g**2 + eps1, axis=-1)
     c = beta * c + (1 - beta) * mean(g**2 + eps1, axis=-2)
-    u = g * (1 / sqrt(r / mean(r, axis=-2))) * (1 / sqrt(c))
+    u = g * (1 / sqrt(r / mean(r, axis=-2) + eps_root)) * (1 / sqrt(c + eps_root))
     u = u / maximum(1.0, rms(u) / clipping)
     w = w - (u * lr * maximum(eps2, rms(w)) + weight_decay * w)
     return w, r, c
@@ -142,9 +174,9 @@ def adafactor_optax(w, g, r, c, *, t, lr=1.0, decay=0.8, eps1=1e-30, eps2=1e-3, 
 
 # Each element of a vector is a set of its cover, so that nothing is shared: AdaGrad, with momentum.
 @rule(source="Anil et al. 2019, arXiv:1901.11150, Algorithm SM3-II, and the authors' sm3.py", ranges={"v": SQUARES})
-def sm3_vector(w, g, m, v, *, lr=0.1, momentum=0.9, eps=1e-30):
+def sm3_vector(w, g, m, v, *, lr=0.1, momentum=0.9, eps=1e-30, eps_root=0.0):
     v = v + g**2
-    m = momentum * m + (1 - momentum) * where(v > 0, g / sqrt(v + eps), 0.0)
+    m = momentum * m + (1 - momentum) * where(v > 0, g / sqrt(v + eps + eps_root), 0.0)
     w = w - lr * m
     return w, m, v
 
@@ -159,9 +191,9 @@ def sm3_vector(w, g, m, v, *, lr=0.1, momentum=0.9, eps=1e-30):
     title="SM3",
     vectors=sm3_vector,
 )
-def sm3(w, g, m, r, c, *, lr=0.1, momentum=0.9, eps=1e-30):
+def sm3(w, g, m, r, c, *, lr=0.1, momentum=0.9, eps=1e-30, eps_root=0.0):
     v = minimum(r, c) + g**2
-    m = momentum * m + (1 - momentum) * where(v > 0, g / sqrt(v + eps), 0.0)
+    m = momentum * m + (1 - momentum) * where(v > 0, g / sqrt(v + eps + eps_root), 0.0)
     r = amax(v, axis=-1)
     c = amax(v, axis=-2)
     w = w - lr * m

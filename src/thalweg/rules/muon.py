@@ -39,10 +39,12 @@ def orthogonal(x, over):
 
 
 # torch leaves vectors to another optimizer. This is its AdamW, with the numbers of the authors' code.
-def _vectors_torch(w, g, m, v, *, t, lr_1d=3e-4, beta1=0.9, beta2=0.95, eps_1d=1e-10, weight_decay_1d=0.0):
+def _vectors_torch(
+    w, g, m, v, *, t, lr_1d=3e-4, beta1=0.9, beta2=0.95, eps_1d=1e-10, weight_decay_1d=0.0, eps_root=0.0
+):
     m = m + (1 - beta1) * (g - m)
     v = beta2 * v + (1 - beta2) * g * g
-    root = sqrt(v) / sqrt(1 - beta2**t)
+    root = sqrt(v + (1 - beta2**t) * eps_root) / sqrt(1 - beta2**t)
     w = w - (lr_1d * weight_decay_1d * w + lr_1d / (1 - beta1**t) * (m / (root + eps_1d)))
     return w, m, v
 
@@ -76,12 +78,14 @@ def muon_torch_match_rms(w, g, b, *, lr=1e-3, momentum=0.95, eps=1e-7, weight_de
     return w, b
 
 
-def _vectors_authors(w, g, m, v, *, t, lr_1d=3e-4, beta1=0.9, beta2=0.95, eps_1d=1e-10, weight_decay_1d=0.0):
+def _vectors_authors(
+    w, g, m, v, *, t, lr_1d=3e-4, beta1=0.9, beta2=0.95, eps_1d=1e-10, weight_decay_1d=0.0, eps_root=0.0
+):
     m = m + (1 - beta1) * (g - m)
     v = v + (1 - beta2) * (g * g - v)
     m_hat = m / (1 - beta1**t)
     v_hat = v / (1 - beta2**t)
-    w = w - (lr_1d * weight_decay_1d * w + lr_1d * (m_hat / (sqrt(v_hat) + eps_1d)))
+    w = w - (lr_1d * weight_decay_1d * w + lr_1d * (m_hat / (sqrt(v_hat + eps_root) + eps_1d)))
     return w, m, v
 
 
@@ -102,11 +106,13 @@ def muon_authors(w, g, b, *, lr=0.02, momentum=0.95, eps=1e-7, weight_decay=0.0)
 
 
 # eps_1d is added to the root of the uncorrected v, as in Keras' Adam; the decay is not multiplied by lr_ratio.
-def _vectors_keras(w, g, m, v, *, t, lr=1e-3, lr_ratio=1.0, beta1=0.9, beta2=0.999, eps_1d=1e-7, weight_decay_1d=0.004):
+def _vectors_keras(
+    w, g, m, v, *, t, lr=1e-3, lr_ratio=1.0, beta1=0.9, beta2=0.999, eps_1d=1e-7, weight_decay_1d=0.004, eps_root=0.0
+):
     lr_t = lr * lr_ratio * sqrt(1 - beta2**t) / (1 - beta1**t)
     m = m + (g - m) * (1 - beta1)
     v = v + (g**2 - v) * (1 - beta2)
-    w = w - (w * weight_decay_1d * lr + m * lr_t / (sqrt(v) + eps_1d))
+    w = w - (w * weight_decay_1d * lr + m * lr_t / (sqrt(v + eps_root) + eps_1d))
     return w, m, v
 
 

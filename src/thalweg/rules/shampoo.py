@@ -118,6 +118,7 @@ def grafted(u, other):
 def _vectors_adagrad(
     w, g, m, v, right, b,
     *, t, lr=0.01, beta1=0.9, beta2=1.0, eps=1e-12, eps_graft=1e-10, momentum=0.0, weight_decay=0.0, block_size=1024,
+    eps_root=0.0,
 ):  # fmt: skip
     x = blocks(g, block_size)
     right = moved(right, x.T @ x, beta2)
@@ -125,7 +126,7 @@ def _vectors_adagrad(
     m = m + (1 - beta1) * (g - m)
     m_hat = m / (1 - beta1**t)
     u = blocks(m_hat, block_size) @ damped_root(corrected(right, beta2, t), eps, 0.5)
-    u = grafted(u, blocks(m_hat / (sqrt(v) + eps_graft), block_size))
+    u = grafted(u, blocks(m_hat / (sqrt(v + eps_root) + eps_graft), block_size))
     b = momentum * b + (unblocks(u, w) + weight_decay * w)
     w = w - lr * b
     return w, m, v, right, b
@@ -142,6 +143,7 @@ def _vectors_adagrad(
 def shampoo_facebook_adagrad(
     w, g, m, v, left, right, b,
     *, t, lr=0.01, beta1=0.9, beta2=1.0, eps=1e-12, eps_graft=1e-10, momentum=0.0, weight_decay=0.0, block_size=1024,
+    eps_root=0.0,
 ):  # fmt: skip
     x = blocks(g, block_size)
     left = moved(left, x @ x.T, beta2)
@@ -151,7 +153,7 @@ def shampoo_facebook_adagrad(
     m_hat = m / (1 - beta1**t)
     u = blocks(m_hat, block_size)
     u = damped_root(corrected(left, beta2, t), eps, 0.25) @ u @ damped_root(corrected(right, beta2, t), eps, 0.25)
-    u = grafted(u, blocks(m_hat / (sqrt(v) + eps_graft), block_size))
+    u = grafted(u, blocks(m_hat / (sqrt(v + eps_root) + eps_graft), block_size))
     b = momentum * b + (unblocks(u, w) + weight_decay * w)
     w = w - lr * b
     return w, m, v, left, right, b
@@ -160,7 +162,7 @@ def shampoo_facebook_adagrad(
 def _vectors_adam(
     w, g, m, v, right, b,
     *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, beta2_graft=0.999, eps_graft=1e-8, momentum=0.0, weight_decay=0.0,
-    block_size=1024,
+    block_size=1024, eps_root=0.0,
 ):  # fmt: skip
     x = blocks(g, block_size)
     right = moved(right, x.T @ x, beta2)
@@ -168,7 +170,7 @@ def _vectors_adam(
     m = m + (1 - beta1) * (g - m)
     m_hat = m / (1 - beta1**t)
     u = blocks(m_hat, block_size) @ damped_root(corrected(right, beta2, t), eps, 0.5)
-    u = grafted(u, blocks(m_hat / (sqrt(corrected(v, beta2_graft, t)) + eps_graft), block_size))
+    u = grafted(u, blocks(m_hat / (sqrt(corrected(v, beta2_graft, t) + eps_root) + eps_graft), block_size))
     b = momentum * b + (unblocks(u, w) + weight_decay * w)
     w = w - lr * b
     return w, m, v, right, b
@@ -185,7 +187,7 @@ def _vectors_adam(
 def shampoo_facebook_adam(
     w, g, m, v, left, right, b,
     *, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, beta2_graft=0.999, eps_graft=1e-8, momentum=0.0, weight_decay=0.0,
-    block_size=1024,
+    block_size=1024, eps_root=0.0,
 ):  # fmt: skip
     x = blocks(g, block_size)
     left = moved(left, x @ x.T, beta2)
@@ -195,7 +197,7 @@ def shampoo_facebook_adam(
     m_hat = m / (1 - beta1**t)
     u = blocks(m_hat, block_size)
     u = damped_root(corrected(left, beta2, t), eps, 0.25) @ u @ damped_root(corrected(right, beta2, t), eps, 0.25)
-    u = grafted(u, blocks(m_hat / (sqrt(corrected(v, beta2_graft, t)) + eps_graft), block_size))
+    u = grafted(u, blocks(m_hat / (sqrt(corrected(v, beta2_graft, t) + eps_root) + eps_graft), block_size))
     b = momentum * b + (unblocks(u, w) + weight_decay * w)
     w = w - lr * b
     return w, m, v, left, right, b

@@ -10,7 +10,9 @@ AUTHORS = "the authors' soap.py, https://github.com/nikhilvyas/SOAP"
 SQUARES = {"v": "[0, inf)"}
 
 
-# Eigenvectors, those of the largest eigenvalues first.
+# Eigenvectors, those of the largest eigenvalues first. Of an eigenvalue that is there more than once any basis will do,
+# and LAPACK chooses: so it is with zero, where a first gradient has two rows more than columns, or two columns more
+# than rows. Other programs, and the same one on another machine, go another way from there.
 @term
 def eigenbasis(x):
     _, vectors = eigh(-x)
