@@ -34,8 +34,7 @@ class Run:
     numbers: all hyper-parameters; later: those that change halfway. shapes: of the parameters. grads, values, hessians:
     for each step, losses and diagonals where the rule takes them. path: after each step, name -> numbers with 50
     digits, of the parameters or of the points of evaluation. largest: name -> the largest value of each element on the
-    path. tolerance: of that, what ours may differ by. doubt: name -> how far the method may carry roundings; ours may
-    differ by that, too.
+    path. doubt: name -> how far the method may carry roundings, by which ours may differ; zero where nothing is said.
     """
 
     rule: tw.Rule
@@ -49,7 +48,6 @@ class Run:
     path: list
     largest: dict
     averaged: bool
-    tolerance: float
     doubt: dict
 
     def optimizer(self, rule=None, **other):
@@ -69,7 +67,7 @@ class Run:
             else:
                 yield {name: np.ravel(w).tolist() for name, w in params.items()}
 
-    def errors(self, opt, tolerance):
+    def errors(self, opt, tolerance=TOLERANCE):
         """Yield for each step the largest difference to the path, and the largest share of what an element is allowed.
 
         The first is of an element's largest value on the path, as is the tolerance.
@@ -130,6 +128,8 @@ def run(rule, convention, kind="defaults"):
     shapes = MATRICES if of.level == "matrix" else SHAPES | (MORE if of.needs_shape else {})
     rng = np.random.default_rng(3)
     start = {name: np.array(rng.standard_normal(shape)) for name, shape in shapes.items()}
+    if of.from_zero and kind == "defaults":
+        start = {name: np.zeros(shape) for name, shape in shapes.items()}
     if of.level == "tensor":
         start["b"][...] = 0.0  # as biases do: a norm that is zero
         if kind in ("other", "wide"):
@@ -163,11 +163,8 @@ def run(rule, convention, kind="defaults"):
         name: [max(tiny, *(abs(point[name][i]) for point in path)) for i in range(len(w))]
         for name, w in path[0].items()
     }
-    tolerance = of.tolerance or TOLERANCE
     doubt = {name: max(model.doubt(name), of.at_edges if kind.startswith("edge") else 0.0) for name in path[0]}
-    return Run(
-        form, hyper, later, shapes, start, grads, values, hessians, path, largest, bool(of.average), tolerance, doubt
-    )
+    return Run(form, hyper, later, shapes, start, grads, values, hessians, path, largest, bool(of.average), doubt)
 
 
 def measured(rule, convention, kind="defaults"):
@@ -176,15 +173,14 @@ def measured(rule, convention, kind="defaults"):
     As `Run.errors` has them.
     """
     one = run(rule, convention, kind)
-    errors, shares = zip(*one.errors(one.optimizer(), one.tolerance), strict=True)
+    errors, shares = zip(*one.errors(one.optimizer()), strict=True)
     return max(errors), max(shares)
 
 
 def said(rule, convention, kind):
     """Return the largest difference of a run in words, and its share where more is allowed than what holds for all."""
     one, (error, share) = run(rule, convention, kind), measured(rule, convention, kind)
-    is_usual = one.tolerance == TOLERANCE and not any(one.doubt.values())
-    return f"{kind} {error:.1e}" + ("" if is_usual else f" ({share:.0e} of the allowed)")
+    return f"{kind} {error:.1e}" + (f" ({share:.0e} of the allowed)" if any(one.doubt.values()) else "")
 
 
 def _average(model, of, name, count):

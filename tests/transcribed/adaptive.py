@@ -54,7 +54,7 @@ def adagrad_inside(w, g, s, t, lr, initial_accumulator, eps, eps_root):
     "optax",
     equation="optax.scale_by_rss",
     other=dict(lr=0.37, initial_accumulator=0.26, eps=2e-3, eps_root=0.14),
-    edges=[dict(initial_accumulator=0.0, eps=0.0)],
+    edges=[dict(initial_accumulator=0.0, eps=0.0, eps_root=0.0)],
 )
 def adagrad_guarded(w, g, s, t, lr, initial_accumulator, eps, eps_root):
     s["squares"] = (initial_accumulator if t == 1 else s["squares"]) + g**2

@@ -36,12 +36,14 @@ class Paper:
 
     equation: where it stands. other: a value for every hyper-parameter that is not its default. average: what s holds
     the point of evaluation under (levels element and tensor), where the rule has one. decades: over which gradients are
-    spread; over fewer than DECADES where that is needed for every slip to be noticed. tolerance: what may differ, of an
-    element's largest value; None is what holds for all, 1e-12. at_edges: what may differ in the runs of edges besides.
+    spread; over fewer than DECADES where that is needed for every slip to be noticed. at_edges: what may differ in the
+    runs of edges besides.
 
     later: what other numbers change to halfway; "t", the number of the step, too. edges: numbers beside the others for
     more runs, such as an eps of zero. idle: how many steps at the beginning of these have gradients of zero throughout.
-    swing: over how many decades the gradients of a tensor go together from step to step.
+    swing: over how many decades the gradients of a tensor go together from step to step. from_zero: start the run of
+    the defaults at zero. wide_eps: what eps is in the run of the defaults over DECADES, where its default is nothing
+    beside the squares of gradients, so that the method leaves no digit.
     """
 
     rule: str
@@ -52,12 +54,13 @@ class Paper:
     other: dict[str, float] = field(default_factory=dict)
     average: str | None = None
     decades: float = DECADES
-    tolerance: float | None = None
     at_edges: float = 0.0
     later: dict[str, float] = field(default_factory=dict)
     edges: tuple[dict[str, float], ...] = ()
     idle: int = 0
     swing: float = 0.0
+    from_zero: bool = False
+    wide_eps: float | None = None
 
     @property
     def runs(self) -> dict[str, dict[str, float]]:
@@ -68,7 +71,8 @@ class Paper:
     @property
     def wide(self) -> dict[str, dict[str, float]]:
         """The numbers of two more runs over DECADES, where the others span fewer; no slip needs them to be noticed."""
-        return {} if self.decades >= DECADES else {"wide": self.other, "wide defaults": {}}
+        more = {} if self.wide_eps is None else {"eps": self.wide_eps}
+        return {} if self.decades >= DECADES else {"wide": self.other, "wide defaults": more}
 
     @property
     def needs_hessian(self) -> bool:
@@ -97,12 +101,13 @@ def paper(
     other: dict[str, float] | None = None,
     average: str | None = None,
     decades: float = DECADES,
-    tolerance: float | None = None,
     at_edges: float = 0.0,
     later: dict[str, float] | None = None,
     edges: Sequence[dict[str, float]] = (),
     idle: int = 0,
     swing: float = 0.0,
+    from_zero: bool = False,
+    wide_eps: float | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Keep a transcription of a rule for these conventions. equation: paper, section, number of the equation."""
 
@@ -110,8 +115,8 @@ def paper(
         for convention in conventions:
             assert (rule, convention) not in PAPERS, f"{rule}[{convention}] is transcribed twice"
             PAPERS[rule, convention] = Paper(
-                rule, convention, equation, level, function, other or {}, average, decades, tolerance, at_edges,
-                later or {}, tuple(edges), idle, swing,
+                rule, convention, equation, level, function, other or {}, average, decades, at_edges,
+                later or {}, tuple(edges), idle, swing, from_zero, wide_eps,
             )  # fmt: skip
         return function
 

@@ -114,8 +114,8 @@ def dadaptadam_optax(w, g, s, t, lr, beta1, beta2, eps, weight_decay, d0, eps_ro
 
 # Prodigy --------------------------------------------------------------------------------------------------------------
 # v is in units of (d g)^2, and so is what eps_root adds to it: d^2 eps_root. The numerator is a sum of x0 - w, which is
-# about d0 in the first steps and known to 2^-53 of w.
-OF_A_DIFFERENCE = 2.0**-52 / 1e-6
+# about d0, 1e-6 by default, in the first steps and known to 2^-53 of w: far from zero that is a part in 1e10, whoever
+# computes it.
 
 
 # gamma is lr; eps is multiplied by the old d, and the sums by 1 - sqrt(beta2), which the quotient does not show.
@@ -125,7 +125,7 @@ OF_A_DIFFERENCE = 2.0**-52 / 1e-6
     equation="Mishchenko & Defazio 2023, arXiv:2306.06101, Algorithm 4",
     level="model",
     other=dict(lr=0.83, beta1=0.71, beta2=0.964, eps=5e-3, d0=0.0037, eps_root=0.04),
-    tolerance=OF_A_DIFFERENCE,
+    from_zero=True,
     edges=[{}],
     idle=3,
 )
@@ -194,7 +194,7 @@ def prodigy(w, g, s, rate, beta1, beta2, eps, weight_decay, d0, d_coef, growth_r
         growth_rate=1.29,
         eps_root=0.04,
     ),
-    tolerance=OF_A_DIFFERENCE,
+    from_zero=True,
     edges=[{}],
     idle=3,
 )

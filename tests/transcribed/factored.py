@@ -78,7 +78,7 @@ def adafactor(w, g, s, t, shape, decay, eps1, eps2, clipping, eps_root):
     "torch",
     equation="torch/optim/_adafactor.py, _single_tensor_adafactor",
     level="tensor",
-    other=dict(lr=0.31, decay=0.63, eps1=3.1, eps2=0.057, clipping=1.7, weight_decay=0.17, eps_root=0.23),
+    other=dict(lr=0.31, decay=0.63, eps1=1.5, eps2=0.057, clipping=1.7, weight_decay=0.17, eps_root=0.23),
     later=dict(eps2=1.9),
     decades=2.0,
     swing=2.0,
