@@ -356,3 +356,21 @@ def test_an_expression_does_what_scikit_learns_regression_does():
         theirs.partial_fit(x[None], [y])
         opt.update(params, {"w": (x @ params["w"] - y) * x})
         assert np.abs(params["w"] - theirs.coef_).max() <= TOLERANCE
+
+
+def test_adafactor_in_float32_is_torchs_with_float32s_epsilon():
+    """As the note of that row says; gradients are so small that the floor of their mean counts."""
+    torch = pytest.importorskip("torch", reason="oracle torch is not installed")
+    rng = np.random.default_rng(0)
+    params = {"W": rng.standard_normal((4, 3)).astype(np.float32)}
+    other = {"W": params["W"].copy()}
+    leaf = torch.tensor(params["W"].copy(), requires_grad=True)
+    theirs, opt, usual = torch.optim.Adafactor([leaf]), tw.Adafactor(eps1=2**-23), tw.Adafactor()
+    for _ in range(20):
+        g = (1e-4 * rng.standard_normal((4, 3))).astype(np.float32)
+        leaf.grad = torch.from_numpy(g.copy())
+        theirs.step()
+        opt.update(params, {"W": g})
+        usual.update(other, {"W": g})
+    assert np.abs(params["W"] - leaf.detach().numpy()).max() < 2e-6
+    assert np.abs(other["W"] - leaf.detach().numpy()).max() > 1e-3

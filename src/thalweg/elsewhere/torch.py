@@ -70,7 +70,7 @@ TORCH = library(
         (
             "Adafactor()",
             'tw.Adafactor(convention="torch")',
-            "eps1 is float64's epsilon here, and that of the parameter's dtype there; decay is -beta2_decay",
+            "eps1 is float64's epsilon, and there that of the dtype, of float32 eps1=2**-23; decay is -beta2_decay",
         ),
         (
             "Muon()",
