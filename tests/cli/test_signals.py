@@ -98,6 +98,7 @@ def test_the_command_ends_says_what_is_recorded_and_resumes(tmp_path, number, co
     assert len(records(tmp_path)) == RUNS
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_every_run_is_done_once(tmp_path):
     process, workers = begin(tmp_path)
     if not workers:

@@ -77,6 +77,7 @@ def test_workers_compute_what_this_process_computes(store):
     assert store.read(config.key)["curve"] == run(config)["curve"]
 
 
+@pytest.mark.slow
 def test_a_run_that_another_command_has_done_meanwhile_is_not_done_again(store, monkeypatch):
     config = study().runs()[0]
     store.write(run(config) | {"finished": "earlier"})
@@ -90,6 +91,7 @@ def test_a_run_that_another_command_has_done_meanwhile_is_not_done_again(store, 
     assert noted.exists()
 
 
+@pytest.mark.slow
 def test_workers_share_the_cores_and_the_environment_of_this_process_stays(store, monkeypatch):
     seen = []
 
@@ -152,6 +154,7 @@ def test_a_worker_killed_after_its_record_and_before_its_answer_counts_once(stor
     assert len(started) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_kills_every_worker_fails_with_the_reason_and_the_rest_is_done(store, started, monkeypatch):
     configs, events = study().runs()[:3], []
     Deaths(monkeypatch, pool.ATTEMPTS)
@@ -247,6 +250,7 @@ def test_what_a_run_prints_is_not_taken_for_an_answer(store, monkeypatch):
     assert [type(event) for event in events] == [Done, Done]
 
 
+@pytest.mark.slow
 def test_what_an_interpreter_says_as_it_starts_is_not_taken_for_an_answer(store, monkeypatch):
     monkeypatch.setattr(pool, "_BOOT", f"print('Hello! \N{SNOWMAN}'); {pool._BOOT}")
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8")

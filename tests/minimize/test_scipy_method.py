@@ -120,6 +120,7 @@ def test_one_argument_need_not_be_a_tuple():
     assert result.x_last.tolist() == [-1.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jac", [None, False, "2-point", "3-point", "cs"])
 def test_without_a_gradient_there_are_differences(jac):
     result = optimize.minimize(optimize.rosen, START, jac=jac, method=adam(), options={"maxiter": 3000})

@@ -171,6 +171,7 @@ def test_sam_is_the_opaque_form_of_optax(rule, dtype):
     assert distance(path, other) <= TOLERANCE[dtype]
 
 
+@pytest.mark.slow
 def test_noise_has_the_variance_of_optax(double):
     """Ours at step t is optax's at its call t + 1, which counts from 0 in the paper's eta / (1 + t)**gamma."""
     n, eta, gamma = 100_000, 0.3, 0.7
