@@ -107,9 +107,12 @@ def test_forty_steps(name, double):
 
 
 def test_every_rule_in_its_optax_convention_is_here():
+    """With each of its numbers but eps_root where optax has one eps alone, inside of the root."""
     mine = cases()
     assert mine.keys() == set(NAMES)
     for name, rule in ((name, tw.RULES[name]) for name in CLASSIC):
         given = [opt for opt, _ in mine.values() if opt.rule is rule.conventions["optax"]]
         for number, default in rule.conventions["optax"].defaults.items():
+            if number == "eps_root" and name != "adam":
+                continue
             assert any(opt.hyperparams[number] != default for opt in given), (name, number)
