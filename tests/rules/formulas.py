@@ -106,14 +106,14 @@ class PennyLane:
         w -= state["a"]
 
     @staticmethod
-    def adagrad(w, g, state, t, lr, eps):
+    def adagrad(w, g, state, t, lr, eps, eps_root=0.0):
         state["a"] += g * g
-        w -= lr / np.sqrt(state["a"] + eps) * g
+        w -= lr / np.sqrt(state["a"] + eps + eps_root) * g
 
     @staticmethod
-    def rmsprop(w, g, state, t, lr, decay_rate, eps):
+    def rmsprop(w, g, state, t, lr, decay_rate, eps, eps_root=0.0):
         state["a"] = decay_rate * state["a"] + (1 - decay_rate) * g * g
-        w -= lr / np.sqrt(state["a"] + eps) * g
+        w -= lr / np.sqrt(state["a"] + eps + eps_root) * g
 
     @staticmethod
     def adam(w, g, state, t, lr, beta1, beta2, eps, eps_root=0.0):
@@ -132,10 +132,10 @@ class TensorFlow:
         w -= lr * g / (np.sqrt(state["accum"] + eps_root) + eps)
 
     @staticmethod
-    def rmsprop(w, g, state, t, lr, decay_rate, momentum, eps, initial_accumulator):
+    def rmsprop(w, g, state, t, lr, decay_rate, momentum, eps, initial_accumulator, eps_root=0.0):
         mean = state["ms"] if t > 1 else initial_accumulator
         state["ms"] = mean + (g * g - mean) * (1 - decay_rate)
-        state["mom"] = momentum * state["mom"] + lr * g / np.sqrt(state["ms"] + eps)
+        state["mom"] = momentum * state["mom"] + lr * g / np.sqrt(state["ms"] + eps + eps_root)
         w -= state["mom"]
 
     @staticmethod

@@ -39,10 +39,12 @@ def test_the_defaults_are_theirs():
     assert found == {
         ("sgd", "pennylane"): dict(lr=0.01),
         ("momentum", "pennylane"): dict(lr=0.01, momentum=0.9),
-        ("adagrad", "pennylane"): dict(lr=0.01, eps=1e-8),
+        ("adagrad", "pennylane"): dict(lr=0.01, eps=1e-8, eps_root=0.0),
         ("adagrad", "tensorflow"): dict(lr=1e-3, initial_accumulator=0.1, eps=1e-7, eps_root=0.0),
-        ("rmsprop", "pennylane"): dict(lr=0.01, decay_rate=0.9, eps=1e-8),
-        ("rmsprop", "tensorflow"): dict(lr=1e-3, decay_rate=0.9, momentum=0.0, eps=1e-10, initial_accumulator=1.0),
+        ("rmsprop", "pennylane"): dict(lr=0.01, decay_rate=0.9, eps=1e-8, eps_root=0.0),
+        ("rmsprop", "tensorflow"): dict(
+            lr=1e-3, decay_rate=0.9, momentum=0.0, eps=1e-10, initial_accumulator=1.0, eps_root=0.0
+        ),
         ("adam", "pennylane"): dict(lr=0.01, beta1=0.9, beta2=0.99, eps=1e-8, eps_root=0.0),
         ("adam", "tensorflow"): dict(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-7, eps_root=0.0),
     }
