@@ -92,6 +92,7 @@ def digest(names):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [

@@ -169,17 +169,21 @@ def test_names_of_terms_are_shown_as_they_are_written():
 
 
 def test_a_line_of_a_file_is_named(tmp_path, monkeypatch):
-    (tmp_path / "own_rules.py").write_text(
+    (tmp_path / "rules_of_numbers.py").write_text(
         "import thalweg as tw\nfrom math import sqrt\n\n\n@tw.rule\ndef own(w, g, *, t, lr=0.1):\n"
         "    x = (\n        lr\n        * sqrt(1 - t))\n    w = w - x / (t - 1) * g\n    return w\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    import own_rules
+    import rules_of_numbers
 
-    with pytest.raises(tw.NumberError, match=r"^own, line 10 of own_rules.py: .*, at t = 1, x = 0\n    w = w - x / "):
-        own_rules.own.function(W, G)
-    with pytest.raises(tw.NumberError, match=r"^own, line 7 of own_rules.py: sqrt\(-1.0\) is no real number, at t = 2"):
-        own_rules.own.function(W, G, t=2)
+    with pytest.raises(
+        tw.NumberError, match=r"^own, line 10 of rules_of_numbers.py: .*, at t = 1, x = 0\n    w = w - x / "
+    ):
+        rules_of_numbers.own.function(W, G)
+    with pytest.raises(
+        tw.NumberError, match=r"^own, line 7 of rules_of_numbers.py: sqrt\(-1.0\) is no real number, at t = 2"
+    ):
+        rules_of_numbers.own.function(W, G, t=2)
 
 
 def test_a_number_in_a_branch_not_taken_is_put_off_until_a_tensor_needs_it():

@@ -17,6 +17,7 @@ def test_child_and_parent_take_the_same_steps(how, repeats):
     assert run("forks", how, repeats) == "done\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not numba_available(), reason="Numba is not available")
 def test_a_fork_while_another_thread_compiles():
     assert run("forks", "while_another_thread_compiles", 3) == "done\n"

@@ -58,6 +58,7 @@ def test_averages_are_taken_away_again():
     assert opt.t == 4
 
 
+@pytest.mark.slow
 def test_a_sharpness_aware_step_brings_parameters_back():
     def make():
         return tw.chain(tw.Adam(), tw.sam(0.5)), arrays({"a": 9, "b": (2, 3)}) | {"x": 1.5}
@@ -112,6 +113,7 @@ def test_a_save_leaves_the_old_file_or_the_new_one(two_moments):
     assert len(steps) == 2
 
 
+@pytest.mark.slow
 def test_a_load_into_an_optimizer_is_whole_or_not_at_all(two_moments):
     opt, _, path = two_moments
     now, other = opt.state_dict(), tw.load(path).state_dict()

@@ -15,6 +15,7 @@ METHODS = multiprocessing.get_all_start_methods()
 PATIENCE = 60.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_tasks_of_pools_inside_of_pools(method):
     assert run("pools", method, 1, 12) == "done\n"

@@ -14,16 +14,16 @@ from tests.language.agreement import without_numba
 from tests.papers import PAPERS
 from tests.paths import measured, run
 
-OFTEN = {"other": 3, "wide": 9}
-# By the meaning, whose bits the kernels of exact rules have, so that nothing is compiled. The usual run takes one
-# row in three with numbers that are no defaults, one in nine of those over more decades, and one in ten of the others.
+OFTEN = {"other": 5, "wide": 15}
+# By the meaning, whose bits the kernels of exact rules have, so that nothing is compiled. The usual run takes one row
+# in five with numbers that are no defaults, one in 15 of those over more decades, and one in 20 of the others.
 ROWS = [
     pytest.param(
         rule,
         convention,
         kind,
         id=f"{rule}-{convention}-{kind}",
-        marks=pytest.mark.slow if number % OFTEN.get(kind, 10) else (),
+        marks=pytest.mark.slow if number % OFTEN.get(kind, 20) else (),
     )
     for number, ((rule, convention), of) in enumerate(PAPERS.items())
     for kind in of.runs | of.wide

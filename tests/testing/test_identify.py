@@ -95,6 +95,7 @@ def test_eps_that_is_a_literal_is_found_by_trying(written, eps):
     assert f"with eps = {eps:g}" in str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only_the_six")
 def test_numbers_that_stand_nowhere_may_be_given():
     class Hidden:
@@ -221,6 +222,7 @@ def test_an_unknown_optimizer_gets_its_nearest_rule_and_the_first_step(written, 
     assert f" at step 1: {found.parting.place} is {found.parting.value:.6g}" in str(found)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only_the_six")
 def test_a_number_that_cannot_be_read_is_asked_for(written):
     """A learning rate in a closure: the nearest rule is still the right one, and it is said what to give."""
@@ -246,6 +248,7 @@ def test_an_interrupt_passes_through(written):
             identify(written(changed(SGD, (place, f"        raise KeyboardInterrupt\n{place}"))))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only_the_six")
 def test_nearly_is_not_equal(written):
     """A difference of one part in a billion is far above rounding."""
@@ -288,6 +291,7 @@ def test_habits_are_told(written, changes, said):
     assert found.rule is tw.RULES["sgd"]
 
 
+@pytest.mark.slow
 def test_a_rate_that_cannot_be_changed_later(written):
     source = changed(SGD, ("self.lr = lr", "self.lr = self.own = lr"), ("self.lr * grads", "self.own * grads"))
     assert "with a learning rate that is read once: to set `lr` later changes nothing" in str(identify(written(source)))
