@@ -221,8 +221,8 @@ class HyperParams(Mapping[str, Any]):
 
 
 def _listed(conventions: list[str]) -> str:
-    names = [f'convention="{name}"' for name in conventions]
-    return f"{names[0]} has" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} have"
+    *most, last = (f'"{name}"' for name in conventions)
+    return f"convention={', '.join(most)} and {last} have" if most else f"convention={last} has"
 
 
 def unknown(rule: Rule, name: str) -> str:

@@ -179,8 +179,8 @@ class Rule:
         w: array of float32 or float64. g: array of the same shape and dtype. state: the slots in the order of the text,
         arrays of w's dtype (see `Slot` for shapes), or floats where a slot is a number. w may also be of float16 or
         bfloat16: then g is of any floating dtype, state is float32, and the new w is rounded once. In a rule of whole
-        matrices a vector is one of one row. numbers: t (default 1), `value` if the rule takes it, and hyper-parameters
-        (default: the rule's).
+        matrices a vector is a matrix of one row. numbers: t (default 1), `value` if the rule takes it, and
+        hyper-parameters (default: the rule's).
         Raises TypeError or ValueError for arguments that do not fit, NumberError if a number cannot be computed.
         """
         if len(state) != len(self.slots):
@@ -367,13 +367,12 @@ def rule(
     source: paper, section, equation. state: slot -> `full(start)`, `copy("w")`, `number(start)`, `shared(start)`,
     `rows()`, `columns()`, `left()`, `right()`; a slot that is not named is an array that starts at zero. ranges:
     hyper-parameter or slot -> interval such as "[0, 1)"; by default lr >= 0, 0 <= beta < 1, eps >= 0, others finite.
-    vectors: for a rule of matrices, the rule for parameters with fewer than two axes; if that is of matrices as well, a
-    vector is one of one row. only_matrices: leave parameters with more than two axes to the rule for vectors too;
-    otherwise they are stacks of matrices. average: what `Optimizer.averaged`
-    shows in the place of the parameter, for rules that are evaluated elsewhere than where they take gradients: a slot,
-    or a term whose arguments are named like the parameter, slots and hyper-parameters. bound: a term of t and
-    hyper-parameters that no element of a step exceeds. contains: "rule[convention]" -> the numbers with which this rule
-    is that one.
+    vectors: for a rule of matrices, the rule for parameters with fewer than two axes; if that is one of matrices too, a
+    vector is a matrix of one row. only_matrices: leave parameters with more than two axes to the rule for vectors as
+    well; otherwise they are stacks of matrices. average: what `Optimizer.averaged` shows in the place of the parameter,
+    for rules that are evaluated elsewhere than where they take gradients: a slot, or a term whose arguments are named
+    like the parameter, slots and hyper-parameters. bound: a term of t and hyper-parameters that no element of a step
+    exceeds. contains: "rule[convention]" -> the numbers with which this rule is that one.
     Raises RuleError with the line of what the language does not understand.
     """
     scope = scope_of_caller()

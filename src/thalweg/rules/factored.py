@@ -46,19 +46,9 @@ def adafactor(w, g, r, c, *, t, decay=0.8, eps1=1e-30, eps2=1e-3, clipping=1.0, 
 # here, and in torch that of the parameter. lr takes the place of the paper's 1e-2.
 @adafactor_vector.convention("torch", source="torch.optim.Adafactor", ranges=OF_VECTORS)
 def adafactor_vector_torch(
-    w,
-    g,
-    v,
-    *,
-    t,
-    lr=0.01,
-    decay=0.8,
-    eps1=2.220446049250313e-16,
-    eps2=1e-3,
-    clipping=1.0,
-    weight_decay=0.0,
+    w, g, v, *, t, lr=0.01, decay=0.8, eps1=2.220446049250313e-16, eps2=1e-3, clipping=1.0, weight_decay=0.0,
     eps_root=0.0,
-):
+):  # fmt: skip
     rate = maximum(eps2, rms(w)) * minimum(lr, 1 / sqrt(t))
     w = w * (1 - lr * weight_decay)
     v = v + t**-decay * (g * g - v)
@@ -75,20 +65,9 @@ def adafactor_vector_torch(
     vectors=adafactor_vector_torch,
 )
 def adafactor_torch(
-    w,
-    g,
-    r,
-    c,
-    *,
-    t,
-    lr=0.01,
-    decay=0.8,
-    eps1=2.220446049250313e-16,
-    eps2=1e-3,
-    clipping=1.0,
-    weight_decay=0.0,
+    w, g, r, c, *, t, lr=0.01, decay=0.8, eps1=2.220446049250313e-16, eps2=1e-3, clipping=1.0, weight_decay=0.0,
     eps_root=0.0,
-):
+):  # fmt: skip
     rate = maximum(eps2, rms(w)) * minimum(lr, 1 / sqrt(t))
     w = w * (1 - lr * weight_decay)
     r = r + t**-decay * (mean(g * g, axis=-1) - r)
