@@ -361,3 +361,9 @@ def test_the_comparison_as_json():
         "library": "PyTorch", "theirs": "torch.optim.Adagrad()", "ours": 'tw.AdaGrad(convention="torch")',
         "convention": "torch", "note": "",
     }  # fmt: skip
+
+
+def test_where_a_vector_is_a_matrix_of_one_row():
+    said = "A vector is a matrix of one row."
+    assert said in run("shampoo")
+    assert said not in run("muon")  # whose rule for vectors is AdamW
