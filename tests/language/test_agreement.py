@@ -97,6 +97,7 @@ w = w - y * g"""
     agree(body, falls_back=True, dtypes=["float32"])
 
 
+@pytest.mark.slow
 def test_numbers_of_every_sort_inside_of_arrays():
     """Zeros of both signs, powers, literals that float32 does not hold, long chains of numbers before an array."""
     body = """

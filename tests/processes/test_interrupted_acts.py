@@ -97,6 +97,7 @@ def two_moments(request, tmp_path):
     return opt, params, path
 
 
+@pytest.mark.slow
 def test_a_save_leaves_the_old_file_or_the_new_one(two_moments):
     opt, params, path = two_moments
     here, old, steps = picture(opt, params), path.read_bytes(), set()

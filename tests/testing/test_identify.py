@@ -258,6 +258,7 @@ def test_nearly_is_not_equal(written):
     assert 0.5e-9 < found.parting.relative < 2e-9
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only_the_six")
 def test_the_step_at_which_it_leaves(written):
     """Right for ten steps, then something else: the step and what stands there are named."""

@@ -127,6 +127,7 @@ def test_sampled_triples(seed):
 SAMPLED = [(seed, pytest.mark.slow if seed > 2 else ()) for seed in range(24)]
 
 
+@pytest.mark.slow
 @needs_numba
 @pytest.mark.parametrize("seed", [pytest.param(seed, marks=marks) for seed, marks in SAMPLED])
 def test_the_kernels_of_sampled_chains_are_their_meaning(seed):
